@@ -1,0 +1,57 @@
+"""What can go wrong, and what happens next: the class of an error says who acts on it.
+
+::
+
+    KuroshioError
+    ├── UsageError            the operator gave something that cannot be done: mend the call, nothing was changed
+    ├── TransientError        we try again
+    │   └── BrokerUnavailable     the broker did not answer, or the connection broke
+    │       └── StreamMissing     the stream that was asked for is not there (wiped, or a new incarnation)
+    ├── DecodeError           the stream stops, unacknowledged
+    │   └── SignatureError        a message that its named origin did not sign: refused, counted, alarmed
+    ├── ApplyError            one change is set aside; the others go on
+    ├── PositionLostError     the log no longer reaches back: the origin stops, a snapshot is needed
+    └── InvariantError        we are wrong: stop before anything is written
+
+Faults in configuration files are :class:`sitecfg.ConfigError`.
+"""
+
+
+class KuroshioError(Exception):
+    """The base of everything that this service raises on purpose."""
+
+
+class UsageError(KuroshioError):
+    """The request cannot be carried out as given; the message says how to mend it."""
+
+
+class TransientError(KuroshioError):
+    """A fault that time mends: the caller tries again."""
+
+
+class BrokerUnavailable(TransientError):
+    """The broker did not answer, or the connection to it broke."""
+
+
+class StreamMissing(BrokerUnavailable):
+    """The stream does not exist at the broker that was asked."""
+
+
+class DecodeError(KuroshioError):
+    """Bytes that are not what their format says. They stay unacknowledged: nothing is skipped."""
+
+
+class SignatureError(DecodeError):
+    """A message that was not signed by the origin that it names."""
+
+
+class ApplyError(KuroshioError):
+    """A change that this site cannot take. It is set aside with its reason."""
+
+
+class PositionLostError(KuroshioError):
+    """The origin's log no longer reaches back to the position stored here."""
+
+
+class InvariantError(KuroshioError):
+    """One of our own invariants does not hold. Stop before writing."""
