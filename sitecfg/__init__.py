@@ -1,0 +1,1 @@
+"""What a site is, and what the rules are."""
