@@ -1,0 +1,96 @@
+"""The merge of two states of a row, decided without I/O.
+
+1. :func:`merge` is commutative, associative and idempotent: whatever the order and the number of arrivals, the same set
+   of changes gives the same row (invariants 2 and 3). A change *is* a partial state, so applying is merging.
+2. A greater life wins whole: a row inserted after its deletion owes nothing to the earlier one.
+3. Within a life, cells merge by their column's rule, deletes by joining what they saw. Cells go on merging under a
+   tombstone, so that a row that comes back is complete.
+4. :func:`lives` decides visibility from the merged state alone.
+5. A row is ``known`` once its insert was seen. Before that, updates wait (scenario 7).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from replication.core.rules import CELL_RULES, DELETES, Cell
+from replication.core.stamps import Stamp, Stamps, cell_id, join
+
+
+@dataclass(frozen=True, slots=True)
+class RowRules:
+    """What the configuration says of one table: a rule for each column that has one (the others are ``latest``)."""
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    delete: str = "stamp"
+
+    def of(self, column: str) -> str:
+        """The name of the rule of a column."""
+        return self.columns.get(column, "latest")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The state of one row, whole or partial. Key columns are not among the cells: they never change."""
+
+    life: int = 1
+    base: int = 0
+    """The moment of the newest insert in this life; 0: no insert is known yet."""
+    deleted: int = 0
+    """The moment of the newest delete in this life; 0: none."""
+    saw: Stamps = field(default_factory=lambda: Stamps(0))
+    """What the deletes had seen."""
+    cells: Mapping[str, Cell] = field(default_factory=dict)
+
+    @property
+    def known(self) -> bool:
+        """Was the insert seen?"""
+        return self.base != 0
+
+    @property
+    def newest(self) -> int:
+        """The greatest moment in this state."""
+        return max([self.base, self.deleted, *(cell.stamp.moment for cell in self.cells.values())])
+
+    def stamps(self, seen: int) -> Stamps:
+        """The stamps to store with the row."""
+        plain = Stamp(0, 0, self.base)
+        cells = {cell_id(name): cell.stamp for name, cell in self.cells.items() if cell.stamp != plain}
+        return Stamps(self.base, seen, self.life, cells)
+
+
+def merge(left: Row, right: Row, rules: RowRules) -> Row:
+    """The least state that contains both."""
+    if left.life != right.life:
+        return max(left, right, key=lambda row: row.life)
+    return Row(
+        left.life,
+        max(left.base, right.base),
+        max(left.deleted, right.deleted),
+        join(left.saw, right.saw),
+        _merge_cells(left.cells, right.cells, rules),
+    )
+
+
+def _merge_cells(left: Mapping[str, Cell], right: Mapping[str, Cell], rules: RowRules) -> dict[str, Cell]:
+    merged = dict(left)
+    for name, cell in right.items():
+        mine = merged.get(name)
+        merged[name] = cell if mine is None else CELL_RULES[rules.of(name)](mine, cell)
+    return merged
+
+
+def lives(row: Row, rules: RowRules) -> bool:
+    """Is the row visible? Its insert must be known, and no delete may hold under the table's delete rule."""
+    if not row.known:
+        return False
+    if not row.deleted:
+        return True
+    unseen = [cell.stamp.moment for name, cell in row.cells.items() if cell.stamp > row.saw.of(cell_id(name))]
+    if row.base > row.saw.base:
+        unseen.append(row.base)
+    return DELETES[rules.delete](bool(unseen), any(at > row.deleted for at in unseen))
+
+
+def resurrected(row: Row) -> Row:
+    """The row as it is written back: visible, its tombstone kept out of the table."""
+    return replace(row, deleted=0, saw=Stamps(0))

@@ -1,0 +1,131 @@
+"""Stamps: when, where and with which authority a cell was written.
+
+A *moment* is one 64-bit integer, ``hlc << 10 | site``: a hybrid logical clock in microseconds since 2000-01-01 UTC
+(PostgreSQL's epoch) and the number of the site (1 to 1023) that wrote. Two sites never make the same moment.
+
+A *stamp* is ``(term, epoch, moment)``, ordered lexicographically. Term and epoch are 0 except under rules that give
+a site authority over a column (:mod:`replication.core.rules`).
+
+A row keeps its stamps in one ``bigint[]`` column, named ``kuroshio``::
+
+    [base, seen, key, number, key, number, ...]
+
+1. ``base`` is the moment of the insert; every cell without an entry of its own was written then.
+2. ``seen`` is the newest moment in the row that the last writer had seen. It belongs to that write, not to the merged
+   state: comparisons of rows leave it out. A write is fresh (travels) when the newest moment is greater than ``seen``.
+3. The pairs are sorted by key. A key is ``cell << 2 | kind``; the kind says whether the number is the cell's moment,
+   epoch or term. Keys lie in [2^33, 2^34): no epoch is as large, and no moment as small, so ``array_position`` finds
+   a key and never a number.
+4. ``(LIFE, n)`` stands in a row that lives for the n-th time, n > 1.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+SITE_BITS = 10
+SITE_MASK = (1 << SITE_BITS) - 1
+MOMENT, EPOCH, TERM = 0, 1, 2
+LIFE = 1 << 33
+BOTTOM = 1
+"""The base of a row that existed before its table was replicated: the same at all sites, older than any write."""
+
+_CELL_FLAG = 1 << 31
+
+
+class Stamp(NamedTuple):
+    """The version of one cell. Greater is newer under every rule that orders by stamp."""
+
+    term: int
+    epoch: int
+    moment: int
+
+
+NO_STAMP = Stamp(0, 0, 0)
+
+
+def moment(hlc_us: int, site: int) -> int:
+    """Pack a clock reading (µs since 2000-01-01 UTC) and a site number."""
+    return hlc_us << SITE_BITS | site
+
+
+def site_of(moment_: int) -> int:
+    """The number of the site that wrote at this moment."""
+    return moment_ & SITE_MASK
+
+
+def hlc_of(moment_: int) -> int:
+    """The clock reading of this moment, µs since 2000-01-01 UTC."""
+    return moment_ >> SITE_BITS
+
+
+def cell_id(column: str) -> int:
+    """The identity of a column's cells: 32 bits with the highest set, from the column's name, the same at all sites."""
+    digest = hashlib.md5(column.encode(), usedforsecurity=False).digest()
+    return int.from_bytes(digest[:4], "big") | _CELL_FLAG
+
+
+def cell_key(column: str, kind: int = MOMENT) -> int:
+    """The key under which a row's stamps hold a column's moment, epoch or term."""
+    return cell_id(column) << 2 | kind
+
+
+@dataclass(frozen=True, slots=True)
+class Stamps:
+    """A row's stamps, unpacked. ``cells`` is keyed by :func:`cell_id`; a cell that is not in it carries the base."""
+
+    base: int
+    seen: int = 0
+    life: int = 1
+    cells: dict[int, Stamp] = field(default_factory=dict)
+
+    @classmethod
+    def unpack(cls, packed: Sequence[int]) -> "Stamps":
+        """Read the array form."""
+        life, parts = 1, dict[int, list[int]]()
+        for key, number in zip(packed[2::2], packed[3::2], strict=True):
+            if key == LIFE:
+                life = number
+            else:
+                parts.setdefault(key >> 2, [0, 0, 0])[key & 3] = number
+        cells = {cell: Stamp(p[TERM], p[EPOCH], p[MOMENT] or packed[0]) for cell, p in parts.items()}
+        return cls(packed[0], packed[1], life, cells)
+
+    def pack(self) -> list[int]:
+        """The array form, canonical: sorted, nothing in it that the base already says."""
+        pairs = [(LIFE, self.life)] if self.life > 1 else []
+        for cell, stamp in self.cells.items():
+            if stamp.moment != self.base:
+                pairs.append((cell << 2 | MOMENT, stamp.moment))
+            if stamp.epoch:
+                pairs.append((cell << 2 | EPOCH, stamp.epoch))
+            if stamp.term:
+                pairs.append((cell << 2 | TERM, stamp.term))
+        return [self.base, self.seen, *(number for pair in sorted(pairs) for number in pair)]
+
+    def of(self, cell: int) -> Stamp:
+        """The stamp of a cell."""
+        return self.cells.get(cell) or Stamp(0, 0, self.base)
+
+    @property
+    def newest(self) -> int:
+        """The greatest moment in the row."""
+        return max([self.base, *(stamp.moment for stamp in self.cells.values())])
+
+
+def newest(packed: Sequence[int]) -> int:
+    """The greatest moment in an array form (terms and epochs are never greater than the newest moment)."""
+    return max(packed[0], max(packed[3::2], default=0))
+
+
+def join(left: Stamps, right: Stamps) -> Stamps:
+    """The pointwise greatest of two rows' stamps: what two deletes together have seen."""
+    base = max(left.base, right.base)
+    cells = left.cells.keys() | right.cells.keys()
+    return Stamps(base, 0, max(left.life, right.life), {c: max(left.of(c), right.of(c)) for c in cells})
+
+
+def fresh_cells(packed: Sequence[int], at: int) -> Iterable[int]:
+    """The identities of the cells that were written at moment ``at``."""
+    return (key >> 2 for key, number in zip(packed[2::2], packed[3::2], strict=True) if number == at and key & 3 == MOMENT)
