@@ -1,0 +1,1 @@
+"""The CRM of one site: a Django project with one folder for each domain."""

@@ -1,0 +1,9 @@
+"""The app of this domain."""
+
+from django.apps import AppConfig
+
+
+class CatalogConfig(AppConfig):
+    """Products."""
+
+    name = "crm.catalog"

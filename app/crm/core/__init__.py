@@ -1,0 +1,1 @@
+"""What every domain of the CRM stands on: base models, forms with a version, folding, look."""

@@ -1,0 +1,12 @@
+"""The app of what all domains share."""
+
+from django.apps import AppConfig
+
+
+class CoreConfig(AppConfig):
+    """Base models, checks and the look."""
+
+    name = "crm.core"
+
+    def ready(self) -> None:
+        from crm.core import checks  # noqa: F401, PLC0415  (registers the system checks)

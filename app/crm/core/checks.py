@@ -1,0 +1,1 @@
+"""System checks of Django that every domain answers to."""

@@ -1,0 +1,1 @@
+"""Companies and households, and the people to talk to there."""

@@ -1,0 +1,1 @@
+"""Where this node stands: its site and the lines to the others."""

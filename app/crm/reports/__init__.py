@@ -1,0 +1,1 @@
+"""Figures across the sites."""
