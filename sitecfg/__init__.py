@@ -1,1 +1,34 @@
-"""What a site is, and what the rules are."""
+"""What a site is, and what the rules are: the one place that says so, for all programs.
+
+A configuration is a directory: `sites/*.toml`, `rules/*.toml`, and `local.toml` where all sites
+run on one machine. `load` checks it as a whole before anything connects and raises `ConfigError`
+with every fault at once. Relative paths in the files start at that directory. Passwords stand in
+files of their own, which are opened only when an address is asked for.
+
+`sitecfg.example.write` makes a private configuration of any number of sites, for tests.
+"""
+
+from .config import Config, load
+from .errors import ConfigError, Fault
+from .local import Local
+from .rules import ColumnRule, Rules, TableRules
+from .site import Broker, Database, Keys, Limits, Metrics, Peer, Site, Web
+
+__all__ = [
+    "Broker",
+    "ColumnRule",
+    "Config",
+    "ConfigError",
+    "Database",
+    "Fault",
+    "Keys",
+    "Limits",
+    "Local",
+    "Metrics",
+    "Peer",
+    "Rules",
+    "Site",
+    "TableRules",
+    "Web",
+    "load",
+]

@@ -1,0 +1,113 @@
+"""A complete, private configuration of any few sites, for tests and benchmarks.
+
+`write` makes the directory that `load` reads; nothing in it touches the project's own sites. All
+ports lie in `base_port + 1` to `base_port + 391`:
+
+| from base_port | what listens there |
+|---|---|
+| 1 to 9 | the sites' PostgreSQL, by site number |
+| 101 to 109 | the sites' brokers; 121 to 129 is left free for their distribution ports |
+| 212, 213, 221 … | the WAN emulator's doors: client's number, server's number |
+| 301 to 309 | the web nodes |
+| 311 to 319, 321 to 329 | the metrics of capture, of apply |
+| 390, 391 | epmd, the WAN emulator's control |
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from .shapes import LOOPBACK
+
+MOST_SITES = 9
+
+
+def write(
+    directory: Path,
+    *,
+    sites: Sequence[str],
+    base_port: int,
+    state: Path | None = None,
+    rules: str = "",
+    app: bool = False,
+    rate: str = "100Mbit",
+    database: str = "crm",
+) -> Path:
+    """Write a configuration and return its directory.
+
+    The first site is headquarters; numbers follow the order given. `state` is where a local stack
+    keeps its files: `directory / "state"` if not given. `rules` is the text of the one rules file,
+    `rate` every line's speed, `database` the name of each site's database.
+    """
+    if not 1 <= len(sites) <= MOST_SITES:
+        raise ValueError(f"1 to {MOST_SITES} sites, not {len(sites)}")
+    state = (state or directory / "state").resolve()
+    layout = _Layout(list(sites), base_port, state, rate, database)
+    for part in ("sites", "rules"):
+        (directory / part).mkdir(parents=True, exist_ok=True)
+    for name in sites:
+        _put(directory / "sites" / f"{name}.toml", layout.site(name))
+    _put(directory / "rules" / "rules.toml", [rules])
+    _put(directory / "local.toml", layout.local(app=app))
+    return directory
+
+
+class _Layout:
+    """Where everything of the example lies."""
+
+    def __init__(self, sites: list[str], base_port: int, state: Path, rate: str, database: str) -> None:
+        self.sites, self.base_port, self.state = sites, base_port, state
+        self.rate, self.database = rate, database
+
+    def local(self, *, app: bool) -> Iterator[str]:
+        """Yield the lines of `local.toml`."""
+        yield _line("state", str(self.state))
+        yield f"app = {str(app).lower()}"
+        yield _line("epmd_port", self.base_port + 390)
+        yield _line("wan_control_port", self.base_port + 391)
+
+    def site(self, name: str) -> Iterator[str]:
+        """Yield the lines of a site's file."""
+        number = self._number(name)
+        yield _line("name", name)
+        yield _line("number", number)
+        yield _line("role", "headquarters" if number == 1 else "branch")
+        yield f"title = {{ en = {json.dumps(name.title())} }}"
+        yield 'time_zone = "UTC"\nlanguages = ["en"]\ncurrency = "USD"'
+        yield from self._endpoint("database", number, user="postgres", secret=f"{name}.postgres")
+        yield _line("name", self.database)
+        yield from self._endpoint("broker", 100 + number, user="kuroshio", secret=f"{name}.broker")
+        yield from self._endpoint("web", 300 + number)
+        yield "[metrics]"
+        yield _line("capture_port", self.base_port + 310 + number)
+        yield _line("apply_port", self.base_port + 320 + number)
+        yield "[keys]"
+        yield _line("directory", str(self.state / "keys" / name))
+        yield from self._peers(name)
+
+    def _peers(self, name: str) -> Iterator[str]:
+        for peer in self.sites:
+            if peer != name:
+                door = 200 + 10 * self._number(name) + self._number(peer)
+                yield from self._endpoint(f"peers.{peer}", door, user="peer", secret=f"{peer}.peer")
+                yield _line("rate", self.rate)
+
+    def _endpoint(self, table: str, port: int, user: str | None = None, secret: str | None = None) -> Iterator[str]:
+        yield f"[{table}]"
+        yield _line("host", LOOPBACK)
+        yield _line("port", self.base_port + port)
+        if user and secret:
+            yield _line("user", user)
+            yield _line("password_file", str(self.state / "secrets" / secret))
+
+    def _number(self, name: str) -> int:
+        return self.sites.index(name) + 1
+
+
+def _line(key: str, value: str | int) -> str:
+    """Write a key; JSON's strings are TOML's."""
+    return f"{key} = {json.dumps(value, ensure_ascii=False)}"
+
+
+def _put(path: Path, lines: Iterator[str] | list[str]) -> None:
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,0 +1,188 @@
+"""What a site is: the shape of `sites/*.toml`, and the addresses that follow from it."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import quote
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BeforeValidator, Field, StrictInt
+
+from .secrets import HIDDEN, read_secret
+from .shapes import LOOPBACK, Host, PathBelow, Port, SiteName, Table, Text, as_tuple, refuse
+from .units import BitsPerSecond, Bytes
+
+THIN_BITS_PER_SECOND = 256_000
+
+
+def _time_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise refuse(f"no time zone is called {name!r}", 'for example "Asia/Taipei"')
+    return name
+
+
+def _languages(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) < len(names):
+        raise refuse("a language is named twice", "name each once; the first is the default")
+    return names
+
+
+Language = Literal["zh-hant", "zh-hans", "en"]
+Languages = Annotated[tuple[Language, ...], BeforeValidator(as_tuple), AfterValidator(_languages), Field(min_length=1)]
+
+
+class Database(Table):
+    """The site's PostgreSQL, for those who work on it."""
+
+    host: Host
+    port: Port
+    name: Text
+    user: Text
+    password_file: PathBelow = Field(description="the file that holds the password, mode 0600")
+
+
+class Broker(Table):
+    """The site's RabbitMQ, for its own daemons."""
+
+    host: Host
+    port: Port
+    vhost: Text = "/"
+    user: Text
+    password_file: PathBelow = Field(description="the file that holds the password, mode 0600")
+
+
+class Web(Table):
+    """Where the site's web node listens."""
+
+    host: Host
+    port: Port
+
+
+class Metrics(Table):
+    """Where the site's daemons show their metrics, on loopback."""
+
+    capture_port: Port
+    apply_port: Port
+
+
+class Keys(Table):
+    """The Ed25519 keys by which sites know each other's log."""
+
+    directory: PathBelow
+
+    @property
+    def own(self) -> Path:
+        """The site's private key (PEM, mode 0600)."""
+        return self.directory / "site.key"
+
+    def public(self, site: str) -> Path:
+        """The public key of a site (PEM)."""
+        return self.directory / f"{site}.pub"
+
+
+class Limits(Table):
+    """The bounds within which a site works alone."""
+
+    held_wal_bytes: Bytes = Field(
+        default=4 * 2**30, description="WAL kept for peers before the broker's confirm must do"
+    )
+    stream_retention_bytes: Bytes = Field(default=2 * 2**30, description="the streams' size")
+    stream_retention_days: Annotated[StrictInt, Field(ge=1, le=3650)] = 14
+    clock_ahead_seconds: Annotated[StrictInt, Field(ge=1, le=86400)] = 60
+    message_seconds: Annotated[StrictInt, Field(ge=1, le=3600)] = 5
+
+
+class Peer(Table):
+    """How a site reaches a peer's broker, and how fast that line is towards the site."""
+
+    host: Host
+    port: Port
+    rate: BitsPerSecond = Field(description='the line\'s speed, for example "10Mbit"')
+    user: Text = "peer"
+    vhost: Text = "/"
+    password_file: PathBelow = Field(description="the file that holds the password, mode 0600")
+
+    @property
+    def rate_bytes_per_second(self) -> int:
+        """The line's speed as bytes are counted."""
+        return self.rate // 8
+
+    @property
+    def thin(self) -> bool:
+        """Whether this line is to carry the packed stream at all times."""
+        return self.rate <= THIN_BITS_PER_SECOND
+
+
+class Site(Table):
+    """One site: a node with its own database and broker."""
+
+    name: SiteName = Field(description="a small letter, then small letters, digits and _, up to 31")
+    number: Annotated[StrictInt, Field(ge=1, le=1023)] = Field(
+        description="1 to 1023, never used again: it is part of every stamp"
+    )
+    role: Literal["headquarters", "branch"]
+    title: dict[Language, Text] = Field(description='{ en = "…", zh-hant = "…", zh-hans = "…" }')
+    time_zone: Annotated[Text, AfterValidator(_time_zone)]
+    languages: Languages = Field(description="of zh-hant, zh-hans, en; the first is the default")
+    currency: Annotated[Text, Field(pattern="^[A-Z]{3}$")] = Field(description='an ISO 4217 code, for example "TWD"')
+    database: Database
+    broker: Broker
+    web: Web
+    metrics: Metrics
+    keys: Keys
+    limits: Limits = Limits()
+    peers: dict[str, Peer] = Field(default_factory=dict)
+
+    def dsn(self, *, hide: bool = False) -> str:
+        """Return libpq's connection string; `hide` leaves the password's file unread."""
+        database = self.database
+        return _conninfo(
+            host=database.host,
+            port=str(database.port),
+            dbname=database.name,
+            user=database.user,
+            password=_password(database, hide=hide),
+        )
+
+    def broker_url(self, *, hide: bool = False) -> str:
+        """Return the AMQP address of the site's own broker."""
+        return _amqp(self.broker, hide=hide)
+
+    def peer_url(self, peer: str, *, hide: bool = False) -> str:
+        """Return the AMQP address of a peer's broker, as this site reaches it."""
+        return _amqp(self.peers[peer], hide=hide)
+
+    @property
+    def web_url(self) -> str:
+        """The address of the site's web node."""
+        return f"http://{_bracketed(self.web.host)}:{self.web.port}"
+
+    @property
+    def metrics_urls(self) -> tuple[str, ...]:
+        """The addresses of the metrics, capture's first."""
+        ports = (self.metrics.capture_port, self.metrics.apply_port)
+        return tuple(f"http://{LOOPBACK}:{port}/metrics" for port in ports)
+
+
+def _password(holder: Database | Broker | Peer, *, hide: bool) -> str:
+    return HIDDEN if hide else read_secret(holder.password_file)
+
+
+def _conninfo(**values: str) -> str:
+    """Quote as https://www.postgresql.org/docs/15/libpq-connect.html#LIBPQ-CONNSTRING says."""
+    return " ".join(f"{key}={_quoted(value)}" for key, value in values.items())
+
+
+def _quoted(value: str) -> str:
+    if value and not any(character.isspace() or character in "'\\" for character in value):
+        return value
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _amqp(broker: Broker | Peer, *, hide: bool) -> str:
+    password = HIDDEN if hide else quote(_password(broker, hide=False), safe="")
+    user, vhost = quote(broker.user, safe=""), quote(broker.vhost, safe="")
+    return f"amqp://{user}:{password}@{_bracketed(broker.host)}:{broker.port}/{vhost}"
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
