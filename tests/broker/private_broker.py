@@ -1,0 +1,137 @@
+"""A real RabbitMQ broker of the tests' own: loopback, free ports, its own epmd, nothing shared.
+
+Ended by pid, epmd included, so that no test run leaves a process behind.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote
+
+READ_ONLY_PEER = "peer"
+
+
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = 30) -> None:
+    """Return once `condition` holds; fail, saying for what we waited, after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {seconds} s for {what}")
+        time.sleep(0.02)
+
+
+class PrivateBroker:
+    """One broker whose data lies in `folder`; it can be killed and started over the same data."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port, self._dist_port, self._epmd_port = _free_ports(3)
+        self._server: subprocess.Popen[bytes] | None = None
+        (folder / "home").mkdir(parents=True)
+        (folder / "rabbitmq.conf").write_text(_CONFIGURATION.format(port=self.port, folder=folder))
+        (folder / "enabled_plugins").write_text("[].")
+        (folder / "advanced.config").write_text("[].")
+
+    def url(self, user: str = "guest") -> str:
+        return f"amqp://{user}:{user}@127.0.0.1:{self.port}/{quote('/', safe='')}"
+
+    def start(self, *, wait: bool = True) -> None:
+        with (self.folder / "broker.log").open("ab") as log:
+            self._server = subprocess.Popen(
+                [_scripts() / "rabbitmq-server"], env=self._environment(),
+                stdout=log, stderr=log, cwd=self.folder, start_new_session=True,
+            )  # fmt: skip
+        if wait:
+            wait_for(self._answers, f"the broker on port {self.port} to answer", 60)
+
+    def kill(self) -> None:
+        """End the broker as a crash would: nothing is flushed, nothing said goodbye."""
+        assert self._server is not None
+        os.killpg(self._server.pid, signal.SIGKILL)
+        self._server.wait(30)
+        self._server = None
+
+    def end(self) -> None:
+        if self._server is not None:
+            self.kill()
+        _end_epmd(self._epmd_port)
+
+    def control(self, *words: str) -> str:
+        """Run rabbitmqctl and return what it printed."""
+        return subprocess.run(
+            [_scripts() / "rabbitmqctl", "--quiet", "--node", self._node, *words],
+            env=self._environment(), check=True, capture_output=True, text=True, timeout=60,
+        ).stdout  # fmt: skip
+
+    @property
+    def _node(self) -> str:
+        return f"kuroshio-{self.port}@localhost"
+
+    def _answers(self) -> bool:
+        assert self._server is not None
+        if self._server.poll() is not None:
+            raise RuntimeError((self.folder / "broker.log").read_text())
+        with socket.socket() as probe:
+            probe.settimeout(1)
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def _environment(self) -> dict[str, str]:
+        folder = self.folder
+        return {
+            "PATH": os.environ["PATH"],
+            "LANG": "C.UTF-8",
+            "HOME": str(folder / "home"),
+            "ERL_EPMD_PORT": str(self._epmd_port),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODENAME": self._node,
+            "RABBITMQ_DIST_PORT": str(self._dist_port),
+            "RABBITMQ_CONF_ENV_FILE": os.devnull,
+            "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(folder / "advanced.config"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
+            "RABBITMQ_MNESIA_BASE": str(folder / "data"),
+            "RABBITMQ_LOG_BASE": str(folder / "log"),
+            "RABBITMQ_PID_FILE": str(folder / "broker.pid"),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 +sbwt none",
+        }
+
+
+_CONFIGURATION = """\
+listeners.tcp.1 = 127.0.0.1:{port}
+loopback_users.guest = true
+log.console = false
+log.file.level = warning
+"""
+
+
+def _scripts() -> Path:
+    """Where the package keeps its own scripts: the wrapper in /usr/sbin serves only root."""
+    found = sorted(Path("/usr/lib/rabbitmq/lib").glob("rabbitmq_server-*/sbin"))
+    if not found or shutil.which("epmd") is None:
+        raise RuntimeError("RabbitMQ is not installed: apt-get install rabbitmq-server")
+    return found[-1]
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [opened.getsockname()[1] for opened in sockets]
+    for opened in sockets:
+        opened.close()
+    return ports
+
+
+def _end_epmd(port: int) -> None:
+    """End the port mapper that the broker's node started: it outlives its nodes."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            name = (process / "comm").read_text().strip()
+            environment = (process / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if name == "epmd" and f"ERL_EPMD_PORT={port}".encode() in environment:
+            os.kill(int(process.name), signal.SIGTERM)
