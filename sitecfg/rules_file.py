@@ -49,7 +49,7 @@ def _spelt_out(value: Any) -> Any:
 
 Identifier = Annotated[StrictStr, AfterValidator(_identifier)]
 TableName = Annotated[StrictStr, AfterValidator(_table_name)]
-GroupColumns = Annotated[Texts, Field(min_length=2, description="two columns or more")]
+GroupColumns = Annotated[Texts, Field(min_length=2)]
 
 
 class ColumnTable(Table):
@@ -65,7 +65,9 @@ class TableTable(Table):
     owner: Identifier | None = None
     delete: Literal["stamp", "wins", "loses"] = "stamp"
     column: dict[Identifier, Annotated[ColumnTable, BeforeValidator(_spelt_out)]] = Field(default_factory=dict)
-    groups: dict[Identifier, GroupColumns] = Field(default_factory=dict)
+    groups: dict[Identifier, GroupColumns] = Field(
+        default_factory=dict, description="columns that travel together, two or more, each in one group"
+    )
 
 
 class LocalTables(Table):

@@ -4,6 +4,7 @@ A file is opened when its password is used and at no other time, so that a confi
 checked where no secret is.
 """
 
+import os
 import stat
 from pathlib import Path
 
@@ -17,7 +18,7 @@ def read_secret(path: Path) -> str:
     """Return the only line of `path`; refuse one that group or others may open."""
     try:
         with path.open(encoding="utf-8") as file:
-            _refuse_open_mode(path, stat.S_IMODE(path.stat().st_mode))
+            _refuse_open_mode(path, stat.S_IMODE(os.fstat(file.fileno()).st_mode))
             secret = file.read().rstrip("\r\n")
     except OSError as error:
         raise _fault(path, error.strerror or str(error), f"make {path} with mode 0600") from error

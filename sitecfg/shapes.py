@@ -1,5 +1,6 @@
 """The parts that the files' shapes share: strict tables, ports, names, paths."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,7 +33,8 @@ def refuse(message: str, hint: str) -> PydanticCustomError:
 
 def _below_directory(path: Path, info: ValidationInfo) -> Path:
     """Resolve a path of the files: relative ones start at the configuration directory."""
-    return Path(info.context["directory"], path).resolve()
+    context: Mapping[str, Path] = info.context or {}
+    return (context["directory"] / path).resolve()
 
 
 def _text(value: Any) -> Any:

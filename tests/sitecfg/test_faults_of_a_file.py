@@ -1,0 +1,129 @@
+"""Each fault that one file can have is named with its file, its key and a way out."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sitecfg import Fault
+
+from .conftest import Breaker
+
+Faults = Callable[[], tuple[Fault, ...]]
+TAIPEI = "sites/taipei.toml"
+RULES = "rules/rules.toml"
+PHONE = 'phone = "latest"'
+
+SITE_FAULTS = [
+    # what stands there, what is written instead, the key, a part of message or hint
+    ('name = "taipei"', 'name = "Tai pei"', "name", "a small letter"),
+    ("number = 1\n", "number = 1024\n", "number", "1023"),
+    ("number = 1\n", 'number = "1"\n', "number", "integer"),
+    ("number = 1\n", "number = true\n", "number", "integer"),
+    ('role = "headquarters"', 'role = "head"', "role", "'headquarters' or 'branch'"),
+    ('"UTC"', '"Asia/Taibei"', "time_zone", "Asia/Taibei"),
+    ('languages = ["en"]', 'languages = ["en", "fr"]', "languages.1", "zh-hant"),
+    ('languages = ["en"]', 'languages = ["en", "en"]', "languages", "twice"),
+    ('languages = ["en"]', "languages = []", "languages", "at least 1"),
+    ('languages = ["en"]', 'languages = ["zh-hans", "en"]', "title.zh-hans", "missing"),
+    ('title = { en = "Taipei" }', 'title = { en = "" }', "title.en", "at least 1"),
+    ('currency = "USD"', 'currency = "NT$"', "currency", "ISO 4217"),
+    ('currency = "USD"', "", "currency", "missing"),
+    ("port = 26001", "port = 0", "database.port", "greater than or equal to 1"),
+    ("port = 26001", "port = 65536", "database.port", "65535"),
+    ('host = "127.0.0.1"', 'host = "db:5432/x"', "database.host", "db:5432/x"),
+    ('rate = "100Mbit"', 'rate = "100Mbps"', "peers.us.rate", "Mbps"),
+    ('rate = "100Mbit"', "rate = 100", "peers.us.rate", "10Mbit"),
+    ("[keys]", '[limits]\nheld_wal_bytes = "4Gb"\n[keys]', "limits.held_wal_bytes", "Gb"),
+    ("[keys]", '[limits]\nheld_wal_bytes = "0GB"\n[keys]', "limits.held_wal_bytes", "above zero"),
+    ("[keys]", "[limits]\nmessage_seconds = 0\n[keys]", "limits.message_seconds", "greater"),
+    ("[keys]\ndirectory", "[keys]\ndirectroy", "keys.directroy", "did you mean directory?"),
+    ("[web]", "[wed]", "wed", "did you mean web?"),
+    ('name = "crm"', 'password = "hunter2"', "database.password", "password_file"),
+    ('rate = "100Mbit"', 'passwd = "hunter2"', "peers.us.passwd", "password_file"),
+    ("[broker]", "[broker]\nbanana = 1", "broker.banana", "the keys are host, port"),
+    ('password_file = "', 'password_file = 5 # "', "database.password_file", "not a path"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "key", "said"), SITE_FAULTS)
+def test_a_fault_of_a_site_is_named(change: Breaker, faults: Faults, old: str, new: str, key: str, said: str) -> None:
+    change(TAIPEI, old, new)
+    assert any(
+        fault.file == TAIPEI and fault.key == key and said in fault.message + fault.hint for fault in faults()
+    ), faults()
+
+
+RULE_FAULTS = [
+    (PHONE, 'phone = "newest"', "column.phone.rule", "'latest', 'site' or 'owner'"),
+    (PHONE, 'phone = { rule = "site" }', "column.phone.site", "whose value wins"),
+    (PHONE, 'phone = { rule = "site", site = "tapei" }', "column.phone.site", "no site is called tapei"),
+    (PHONE, 'phone = { rule = "latest", site = "us" }', "column.phone.site", "takes no site"),
+    (PHONE, 'phone = { rule = "latest", sight = "us" }', "column.phone.sight", "did you mean site?"),
+    (PHONE, '"" = "latest"', 'column.""', "no name that PostgreSQL takes"),
+    (PHONE, f'{"x" * 64} = "latest"', f"column.{'x' * 64}", "63"),
+    (PHONE, 'owner_site = "owner"', "column.owner_site", "latest or site"),
+    ("owner =", "ownr =", "ownr", "did you mean owner?"),
+    ("owner =", 'delete = "maybe"\nowner =', "delete", "'stamp', 'wins' or 'loses'"),
+    ("owner =", 'groups = { money = ["a", "b"], more = ["b", "c"] }\nowner =', "groups.money", "b is grouped"),
+    ("owner =", 'groups = { money = ["a", "a"] }\nowner =', "groups.money", "a is grouped more than once"),
+    ("owner =", 'groups = { money = ["a"] }\nowner =', "groups.money", "at least 2"),
+    ("owner =", 'groups = { money = ["phone", 5] }\nowner =', "groups.money.1", "string"),
+    ("owner =", 'groups = { phone = ["a", "b"] }\nowner =', "column.phone", "is a group, not a column"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "key", "said"), RULE_FAULTS)
+def test_a_fault_of_a_rule_is_named(change: Breaker, faults: Faults, old: str, new: str, key: str, said: str) -> None:
+    change(RULES, old, new)
+    place = f'table."public.customer".{key}'
+    assert any(
+        fault.file == RULES and fault.key == place and said in fault.message + fault.hint for fault in faults()
+    ), faults()
+
+
+def test_the_columns_of_a_group_have_one_rule(change: Breaker, faults: Faults) -> None:
+    change(RULES, "owner =", 'groups = { reach = ["phone", "fax"] }\nowner =')
+    change(RULES, PHONE, 'phone = "owner"')
+    (fault,) = faults()
+    assert fault.key.endswith("groups.reach")
+    assert fault.hint == "give each of phone, fax the same rule"
+
+
+def test_the_owner_rule_needs_an_owner_column(change: Breaker, faults: Faults) -> None:
+    change(RULES, 'owner = "owner_site"\n', "")
+    change(RULES, PHONE, 'phone = "owner"')
+    (fault,) = faults()
+    assert "needs an owner column" in fault.message
+
+
+def test_a_table_is_named_with_its_schema(change: Breaker, faults: Faults) -> None:
+    change(RULES, '[table."public.customer"]', '[table."customer"]')
+    assert any("names no schema" in fault.message for fault in faults())
+
+
+@pytest.mark.parametrize("file", [TAIPEI, RULES, "local.toml"])
+def test_a_file_that_is_no_toml_is_named_with_its_line(directory: Path, faults: Faults, file: str) -> None:
+    (directory / file).write_text('one = 1\ntwo = "2', encoding="utf-8")
+    fault = next(fault for fault in faults() if fault.file == file)
+    assert fault.key.startswith("line 2") or fault.key == "end of document"
+
+
+def test_a_file_that_is_no_utf_8_is_named(directory: Path, faults: Faults) -> None:
+    (directory / TAIPEI).write_bytes(b'name = "\xff"')
+    assert Fault(TAIPEI, "byte 8", "not UTF-8", "save the file as UTF-8") in faults()
+
+
+def test_a_file_that_cannot_be_read_is_named(directory: Path, faults: Faults) -> None:
+    (directory / RULES).unlink()
+    (directory / RULES).mkdir()
+    (fault,) = faults()
+    assert (fault.file, fault.message) == (RULES, "Is a directory")
+
+
+def test_the_local_file_is_checked_too(change: Breaker, faults: Faults) -> None:
+    change("local.toml", "epmd_port", "epdm_port")
+    assert {(fault.key, fault.hint) for fault in faults()} == {
+        ("epdm_port", "did you mean epmd_port?"),
+        ("epmd_port", ""),
+    }
