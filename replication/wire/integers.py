@@ -1,0 +1,173 @@
+"""Columns of 64-bit integers as few bytes: predict, subtract, divide, cut into byte planes.
+
+The residual of each value against a prediction (none, the value before it, or another column of the
+same rows) is taken modulo 2^64, the least residual is subtracted, the greatest common divisor divided
+out, and the bytes of what remains written plane by plane: all lowest bytes, then all second ones …
+Planes that look random go to the dense zone, skewed ones to the loose zone, where they compress.
+
+In meta: ``prediction | planes << 2 | (divisor > 1) << 6``, the least residual (signed), the divisor if
+above one, a bit for each dense plane if there are planes; before that, for PREVIOUS, the first value.
+A column without rows writes nothing. A constant column, or one of constant steps, has no planes.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from replication.errors import DecodeError
+from replication.wire.binary import BodyReader, BodyWriter
+
+Int64s = NDArray[np.int64]
+_Uint64s = NDArray[np.uint64]
+
+_NONE: Final = 0
+_PREVIOUS: Final = 1
+_BASE: Final = 2
+_MASK64: Final = (1 << 64) - 1
+_SITE_BITS: Final = 10
+_SITE_MASK: Final = (1 << _SITE_BITS) - 1
+
+
+def write_stamps(out: BodyWriter, stamps: Int64s, base: Int64s | None) -> None:
+    """Stamps (hlc µs << 10 | site): the sites, then the times, predicted from ``base`` (in µs) if that is given.
+
+    Zeros, which stand for "none", are left out, and a bitmap says where, if there are other values too.
+    """
+    present = stamps != 0
+    some = int(np.count_nonzero(present))
+    sparse = 0 < some < len(stamps)
+    out.byte(sparse)
+    if sparse:
+        out.loose.append(np.packbits(present).tobytes())
+        stamps = stamps[present]
+        base = None if base is None else base[present]
+    write_integers(out, stamps & _SITE_MASK)
+    write_integers(out, stamps >> _SITE_BITS, base)
+
+
+def read_stamps(body: BodyReader, count: int, base: Int64s | None) -> Int64s:
+    """What :func:`write_stamps` wrote."""
+    if not body.byte():
+        return _read_stamps(body, count, base)
+    present = read_bitmap(body, count)
+    some = int(np.count_nonzero(present))
+    stamps = np.zeros(count, np.int64)
+    stamps[present] = _read_stamps(body, some, None if base is None else base[present])
+    return stamps
+
+
+def _read_stamps(body: BodyReader, count: int, base: Int64s | None) -> Int64s:
+    sites = read_integers(body, count)
+    return read_integers(body, count, base) << _SITE_BITS | sites
+
+
+def microseconds(stamps: Int64s) -> Int64s:
+    """The time part of stamps, to predict other columns from."""
+    return stamps >> _SITE_BITS
+
+
+def read_bitmap(body: BodyReader, count: int) -> NDArray[np.bool_]:
+    """``count`` bits of the loose zone, the first in the highest bit."""
+    packed = np.frombuffer(body.loose.take((count + 7) // 8), np.uint8)
+    return np.unpackbits(packed, count=count).view(np.bool_)
+
+
+def write_integers(out: BodyWriter, values: Int64s, base: Int64s | None = None) -> None:
+    """One column of int64, by the prediction that leaves the fewest bits."""
+    if not len(values):
+        return
+    residuals, prediction = values, _NONE
+    best = _bits(values)
+    if best and len(values) > 1:
+        steps = np.diff(values)
+        if (bits := _bits(steps)) < best:
+            residuals, prediction, best = steps, _PREVIOUS, bits
+    if best and base is not None:
+        differences = base - values
+        if _bits(differences) <= best:
+            residuals, prediction = differences, _BASE
+    _write_residuals(out, residuals, prediction, int(values[0]))
+
+
+def _bits(residuals: Int64s) -> float:
+    """About how many bits these take: the least one as a varint, the others above it."""
+    least = residuals.min()
+    above = (residuals - least).view(np.uint64)
+    return int(least).bit_length() + float(np.log2(above + 1.0).sum())
+
+
+def _write_residuals(out: BodyWriter, residuals: Int64s, prediction: int, first: int) -> None:
+    least = residuals.min()
+    above = (residuals - least).view(np.uint64)
+    greatest = int(above.max())
+    divisor = int(np.gcd.reduce(above)) if greatest else 1
+    if divisor > 1:
+        above = above // np.uint64(divisor)
+        greatest //= divisor
+    width = (greatest.bit_length() + 7) // 8
+    out.byte(prediction | width << 2 | (divisor > 1) << 6)
+    if prediction == _PREVIOUS:
+        out.sint(first)
+    out.sint(int(least))
+    if divisor > 1:
+        out.uint(divisor)
+    if width:
+        _write_planes(out, above, width)
+
+
+def _write_planes(out: BodyWriter, values: _Uint64s, width: int) -> None:
+    planes = np.ascontiguousarray(values.astype("<u8").view(np.uint8).reshape(-1, 8)[:, :width].T)
+    dense = 0
+    for index, plane in enumerate(planes):
+        looks_random = _looks_random(plane)
+        dense |= looks_random << index
+        (out.dense if looks_random else out.loose).append(plane.tobytes())
+    out.byte(dense)
+
+
+def _looks_random(plane: NDArray[np.uint8]) -> bool:
+    """Whether two bytes of the plane are equal hardly more often than chance has it."""
+    count = len(plane)
+    if count < 32:
+        return False
+    histogram = np.bincount(plane)
+    return int(histogram @ histogram) * 256 < 1.6 * count * (count + 256)
+
+
+def read_integers(body: BodyReader, count: int, base: Int64s | None = None) -> Int64s:
+    """What :func:`write_integers` wrote for ``count`` rows, given the same ``base``."""
+    if not count:
+        return np.empty(0, np.int64)
+    code = body.byte()
+    prediction, width = code & 3, code >> 2 & 15
+    first = body.sint() if prediction == _PREVIOUS else 0
+    least = np.uint64(body.sint() & _MASK64)
+    divisor = np.uint64(body.uint() if code >> 6 else 1)
+    size = count - (prediction == _PREVIOUS)
+    above = _read_planes(body, size, width) if width else np.zeros(size, np.uint64)
+    return _predicted(prediction, (above * divisor + least).view(np.int64), first, base)
+
+
+def _predicted(prediction: int, residuals: Int64s, first: int, base: Int64s | None) -> Int64s:
+    if prediction == _NONE:
+        return residuals
+    if prediction == _PREVIOUS:
+        start = np.array([first & _MASK64], np.uint64).view(np.int64)
+        return np.cumsum(np.concatenate((start, residuals)))
+    if prediction == _BASE and base is not None:
+        return base - residuals
+    raise DecodeError(f"prediction {prediction} of an integer column")
+
+
+def _read_planes(body: BodyReader, count: int, width: int) -> _Uint64s:
+    if width > 8:
+        raise DecodeError(f"integers of {width} bytes")
+    dense = body.byte()
+    planes = np.zeros((count, 8), np.uint8)
+    for index in range(width):
+        zone = body.dense if dense >> index & 1 else body.loose
+        planes[:, index] = np.frombuffer(zone.take(count), np.uint8)
+    return planes.view("<u8").reshape(count).astype(np.uint64, copy=False)
