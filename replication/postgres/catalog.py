@@ -1,0 +1,156 @@
+"""What the catalog says of a table: its columns, its primary key, its foreign keys. Read once, held as plain data."""
+
+from dataclasses import dataclass, field
+
+from psycopg import sql
+
+from replication.errors import UsageError
+from replication.postgres.connect import Connection
+
+STAMPS = "kuroshio"
+"""The column that holds a replicated row's stamps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column that travels; ``type`` is PostgreSQL's spelling, with modifiers."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """A reference to a parent row: the child's columns and the parent's, in the same order."""
+
+    columns: tuple[str, ...]
+    parent: tuple[str, str]
+    parent_columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table as replication sees it: generated columns and the stamps are left out of ``columns``."""
+
+    schema: str
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    children: tuple["ForeignKey", ...] = ()
+    """Foreign keys of other tables that refer to this one; here ``parent`` names the child table."""
+    types: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def qualified(self) -> tuple[str, str]:
+        return self.schema, self.name
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        """The quoted name."""
+        return sql.Identifier(self.schema, self.name)
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The columns that are not in the key."""
+        return tuple(column.name for column in self.columns if column.name not in self.key)
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+
+_COLUMNS = """
+SELECT attname, format_type(atttypid, atttypmod)
+  FROM pg_attribute
+ WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped AND attgenerated = '' AND attname <> %s
+ ORDER BY attnum"""
+
+_KEY = """
+SELECT array_agg(a.attname::text ORDER BY k.position)
+  FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, position)
+  JOIN pg_attribute a ON a.attrelid = %s AND a.attnum = k.attnum
+ WHERE i.indrelid = %s AND i.indisprimary"""
+
+_FOREIGN_KEYS = """
+SELECT array(SELECT attname::text FROM unnest(c.conkey) WITH ORDINALITY u(n, o)
+               JOIN pg_attribute ON attrelid = c.conrelid AND attnum = n ORDER BY o),
+       ns.nspname::text, rel.relname::text,
+       array(SELECT attname::text FROM unnest(c.confkey) WITH ORDINALITY u(n, o)
+               JOIN pg_attribute ON attrelid = c.confrelid AND attnum = n ORDER BY o)
+  FROM pg_constraint c
+  JOIN pg_class rel ON rel.oid = CASE WHEN %(up)s THEN c.confrelid ELSE c.conrelid END
+  JOIN pg_namespace ns ON ns.oid = rel.relnamespace
+  JOIN kuroshio.replicated_table r ON r.nspname = ns.nspname AND r.relname = rel.relname
+ WHERE c.contype = 'f' AND CASE WHEN %(up)s THEN c.conrelid ELSE c.confrelid END = %(oid)s
+ ORDER BY c.conname"""
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Read ``SCHEMA.TABLE`` as typed by an operator: PostgreSQL's quoting is understood, the schema may be left out."""
+    parts, rest = [], name
+    while rest:
+        part, rest = _first_part(rest)
+        parts.append(part)
+    if len(parts) == 1:
+        parts.insert(0, "public")
+    if len(parts) != 2 or not all(parts):
+        raise UsageError(f"{name!r} is not a table name: give it as SCHEMA.TABLE")
+    return parts[0], parts[1]
+
+
+def _first_part(text: str) -> tuple[str, str]:
+    if not text.startswith('"'):
+        part, _, rest = text.partition(".")
+        return part, rest
+    end = 1
+    while (end := text.find('"', end)) != -1:
+        if text[end + 1 : end + 2] != '"':
+            return text[1:end].replace('""', '"'), text[end + 2 :]
+        end += 2
+    raise UsageError(f"{text!r} lacks a closing quotation mark")
+
+
+def table_oid(connection: Connection, schema: str, name: str) -> int:
+    """The oid of an ordinary table; everything else is refused with a reason."""
+    row = connection.execute(
+        "SELECT c.oid, c.relkind, c.relpersistence FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = %s AND c.relname = %s",
+        (schema, name),
+    ).fetchone()
+    if row is None:
+        raise UsageError(f"there is no table {schema}.{name} in this database")
+    if row[1] != b"r" and row[1] != "r":
+        raise UsageError(f"{schema}.{name} is not an ordinary table: partitioned tables and views are not replicated")
+    if row[2] not in (b"p", "p"):
+        raise UsageError(f"{schema}.{name} is not logged (or temporary): what is not in the WAL cannot be replicated")
+    return int(str(row[0]))
+
+
+def describe(connection: Connection, schema: str, name: str) -> Table:
+    """Read a table from the catalog. Raises :class:`UsageError` where it cannot be replicated."""
+    oid = table_oid(connection, schema, name)
+    columns = tuple(Column(str(n), str(t)) for n, t in connection.execute(_COLUMNS, (oid, STAMPS)).fetchall())
+    key = connection.execute(_KEY, (oid, oid)).fetchone()
+    if key is None or not key[0]:
+        raise UsageError(
+            f"{schema}.{name} has no primary key, so its rows cannot be told apart at the sites: "
+            f"add one, for example ALTER TABLE {schema}.{name} ADD COLUMN id uuid PRIMARY KEY DEFAULT gen_random_uuid()"
+        )
+    names = tuple(str(part) for part in key[0])  # type: ignore[attr-defined]
+    return Table(
+        schema,
+        name,
+        columns,
+        names,
+        _foreign_keys(connection, oid, up=True),
+        _foreign_keys(connection, oid, up=False),
+        {column.name: column.type for column in columns},
+    )
+
+
+def _foreign_keys(connection: Connection, oid: int, *, up: bool) -> tuple[ForeignKey, ...]:
+    rows = connection.execute(_FOREIGN_KEYS, {"oid": oid, "up": up}).fetchall()
+    return tuple(
+        ForeignKey(tuple(columns), (str(schema), str(name)), tuple(others))  # type: ignore[arg-type]
+        for columns, schema, name, others in rows
+    )

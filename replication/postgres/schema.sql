@@ -1,0 +1,221 @@
+-- The schema kuroshio: what replication keeps in each site's database. Every statement may run again.
+-- Moments, stamps and their array form are those of replication/core/stamps.py.
+
+CREATE SCHEMA IF NOT EXISTS kuroshio;
+
+-- This site. The incarnation names the log in force; lineage lists the logs of this LSN space, oldest first.
+CREATE TABLE IF NOT EXISTS kuroshio.site (
+    singleton         boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+    name         text NOT NULL,
+    number       int NOT NULL CHECK (number BETWEEN 1 AND 1023),
+    incarnation  text NOT NULL,
+    lineage      jsonb NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS kuroshio.replicated_table (
+    nspname      text NOT NULL,
+    relname      text NOT NULL,
+    key_columns  text[] NOT NULL,
+    columns      jsonb NOT NULL DEFAULT '{}',   -- attnum -> name, as the triggers know them
+    rules        jsonb NOT NULL DEFAULT '{}',   -- owner, delete, columns: as the site's configuration says
+    added_at     timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (nspname, relname)
+);
+
+-- A deleted row. Inserted by the delete trigger, and captured: this insert is the delete on the wire (pitfall P15).
+-- The last image stays until every site has passed the delete, because a concurrent edit may bring the row back.
+CREATE TABLE IF NOT EXISTS kuroshio.tombstone (
+    nspname      text NOT NULL,
+    relname      text NOT NULL,
+    key          text[] NOT NULL,
+    life         bigint NOT NULL DEFAULT 1,
+    deleted      bigint NOT NULL,           -- moment
+    saw          bigint[] NOT NULL,         -- the stamps that the delete saw
+    stamps       bigint[],                  -- of the image; null: the insert was never seen here
+    cells        jsonb NOT NULL DEFAULT '{}',   -- column -> text form
+    referential  boolean NOT NULL DEFAULT false, -- made inside a referential action
+    passed       jsonb NOT NULL DEFAULT '{}',    -- origin -> LSN that all must have applied before this may go
+    PRIMARY KEY (nspname, relname, key)
+);
+
+-- A committed row in a captured table: a point in this site's stream (pitfall P15).
+CREATE TABLE IF NOT EXISTS kuroshio.fence (
+    site         text PRIMARY KEY,
+    number       bigint NOT NULL DEFAULT 0
+);
+
+-- Up to where each origin is applied here; written in the transaction of the origin's rows (invariants 1 and 2).
+CREATE TABLE IF NOT EXISTS kuroshio.position (
+    origin       text PRIMARY KEY,
+    incarnation  text NOT NULL,
+    lsn          pg_lsn NOT NULL,
+    xid          bigint NOT NULL DEFAULT 0,
+    commit_time  timestamptz,
+    published_at timestamptz,
+    changes      bigint NOT NULL DEFAULT 0   -- of the origin's life, up to lsn
+);
+
+-- How reading an origin goes; written outside of the rows' transactions.
+CREATE TABLE IF NOT EXISTS kuroshio.reading (
+    origin       text PRIMARY KEY,
+    state        text NOT NULL,              -- connecting, running, stopped
+    reason       text NOT NULL DEFAULT '',
+    lane         text NOT NULL DEFAULT 'live',
+    heard_at     timestamptz,                -- a message arrived
+    clock_offset_seconds double precision,   -- the origin's clock minus ours, at least
+    head_lsn     pg_lsn,                     -- the newest that is known of the origin
+    head_changes bigint NOT NULL DEFAULT 0,
+    refused      bigint NOT NULL DEFAULT 0,  -- messages with a false signature
+    duplicates   bigint NOT NULL DEFAULT 0,
+    retries      bigint NOT NULL DEFAULT 0,
+    updated_at   timestamptz NOT NULL DEFAULT now()
+);
+
+-- What the other sites have durably applied, by their heartbeats.
+CREATE TABLE IF NOT EXISTS kuroshio.peer_position (
+    reader       text NOT NULL,
+    origin       text NOT NULL,
+    incarnation  text NOT NULL,
+    lsn          pg_lsn NOT NULL,
+    commit_time  timestamptz,
+    changes      bigint NOT NULL DEFAULT 0,
+    said_at      timestamptz NOT NULL,       -- the reader's clock when it said so
+    heard_at     timestamptz NOT NULL,
+    PRIMARY KEY (reader, origin)
+);
+
+-- The capture daemon's own record.
+CREATE TABLE IF NOT EXISTS kuroshio.capture (
+    singleton         boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+    live_lsn     pg_lsn NOT NULL,            -- confirmed by the broker, by lane
+    packed_lsn   pg_lsn NOT NULL,
+    changes      bigint NOT NULL DEFAULT 0,
+    commit_time  timestamptz,
+    state        text NOT NULL DEFAULT 'starting',
+    reason       text NOT NULL DEFAULT '',
+    updated_at   timestamptz NOT NULL DEFAULT now()
+);
+
+-- Which moments lie in which LSN range of an origin, and what that origin had applied by then
+-- (replication/core/concurrency.py).
+CREATE TABLE IF NOT EXISTS kuroshio.passage (
+    site         int NOT NULL,
+    from_lsn     pg_lsn NOT NULL,
+    to_lsn       pg_lsn NOT NULL,
+    low          bigint NOT NULL,
+    high         bigint NOT NULL,
+    applied      jsonb NOT NULL,
+    PRIMARY KEY (site, to_lsn)
+);
+CREATE INDEX IF NOT EXISTS passage_high ON kuroshio.passage (site, high);
+
+-- What was decided between two versions. The pair of stamps is its identity, the same at every site.
+CREATE TABLE IF NOT EXISTS kuroshio.conflict (
+    nspname      text NOT NULL,
+    relname      text NOT NULL,
+    key          text[] NOT NULL,
+    column_name  text NOT NULL,              -- '' for the row's existence
+    winner       bigint NOT NULL,            -- moments
+    loser        bigint NOT NULL,
+    type         text NOT NULL,
+    resolution   text NOT NULL,
+    rule         text NOT NULL,
+    winner_value text,
+    loser_value  text,
+    recorded_at  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (nspname, relname, key, column_name, winner, loser)
+);
+
+-- A change that waits: for its insert, its parent, the clock, or a person.
+CREATE TABLE IF NOT EXISTS kuroshio.parked (
+    nspname      text NOT NULL,
+    relname      text NOT NULL,
+    key          text[] NOT NULL,
+    moment       bigint NOT NULL,
+    op           "char" NOT NULL,
+    origin       text NOT NULL,
+    lsn          pg_lsn NOT NULL,
+    change       jsonb NOT NULL,
+    reason       text NOT NULL,              -- insert, parent, clock, refused
+    detail       text NOT NULL DEFAULT '',
+    tries        int NOT NULL DEFAULT 0,
+    parked_at    timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (nspname, relname, key, moment, op)
+);
+
+-- Parts of a large transaction, until its last part is here.
+CREATE TABLE IF NOT EXISTS kuroshio.staged_part (
+    origin       text NOT NULL,
+    lsn          pg_lsn NOT NULL,
+    xid          bigint NOT NULL,
+    part         int NOT NULL,
+    body         bytea NOT NULL,
+    PRIMARY KEY (origin, lsn, xid, part)
+);
+ALTER TABLE kuroshio.staged_part ALTER COLUMN body SET STORAGE EXTERNAL;
+
+-- Now, in µs since 2000-01-01 UTC. date_part gives a double with 53 bits: exact to the microsecond until 2255.
+CREATE OR REPLACE FUNCTION kuroshio.moment(site int) RETURNS bigint
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN ((date_part('epoch', transaction_timestamp()) * 1000000)::bigint - 946684800000000) << 10 | site;
+
+-- The greatest moment in a row's stamps.
+CREATE OR REPLACE FUNCTION kuroshio.newest(stamps bigint[]) RETURNS bigint
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+    newest bigint := stamps[1];
+BEGIN
+    FOR i IN 4 .. cardinality(stamps) BY 2 LOOP
+        IF stamps[i] > newest THEN newest := stamps[i]; END IF;
+    END LOOP;
+    RETURN newest;
+END $$;
+
+-- The stamps with one number put under a key, in its sorted place.
+CREATE OR REPLACE FUNCTION kuroshio.put(stamps bigint[], key bigint, number bigint) RETURNS bigint[]
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+    at int := array_position(stamps, key, 3);
+BEGIN
+    IF at IS NOT NULL THEN
+        stamps[at + 1] := number;
+        RETURN stamps;
+    END IF;
+    at := 3;
+    WHILE at < cardinality(stamps) AND stamps[at] < key LOOP at := at + 2; END LOOP;
+    RETURN stamps[1 : at - 1] || ARRAY[key, number] || stamps[at : cardinality(stamps)];
+END $$;
+
+-- The stamps after a write at moment that saw seen: one moment under several keys, which are sorted.
+CREATE OR REPLACE FUNCTION kuroshio.restamp(stamps bigint[], keys bigint[], moment bigint, seen bigint) RETURNS bigint[]
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+    key bigint;
+BEGIN
+    stamps[2] := seen;
+    FOREACH key IN ARRAY keys LOOP stamps := kuroshio.put(stamps, key, moment); END LOOP;
+    RETURN stamps;
+END $$;
+
+-- A row's version: changes when the row does, whoever wrote. For stale forms and the inbox; null: no such row.
+CREATE OR REPLACE FUNCTION kuroshio.row_version(relation regclass, key text[]) RETURNS text
+    LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    version text;
+    condition text;
+BEGIN
+    SELECT string_agg(format('%I::text = $1[%s]', column_name, position), ' AND ') INTO condition
+      FROM kuroshio.replicated_table r
+      JOIN pg_class c ON c.oid = relation AND c.relname = r.relname
+      JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = r.nspname,
+           unnest(r.key_columns) WITH ORDINALITY AS k(column_name, position);
+    EXECUTE format('SELECT to_hex(kuroshio.newest(kuroshio)) FROM %s WHERE %s', relation, condition) INTO version USING key;
+    RETURN version;
+END $$;
+
+-- A table's own TRUNCATE would leave no trace that other sites could follow.
+CREATE OR REPLACE FUNCTION kuroshio.refuse_truncate() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'TRUNCATE is refused: %.% is replicated', TG_TABLE_SCHEMA, TG_TABLE_NAME
+        USING HINT = 'Use DELETE, which travels to the other sites.', ERRCODE = 'feature_not_supported';
+END $$;

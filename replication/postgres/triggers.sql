@@ -1,0 +1,244 @@
+-- The generator of the stamp triggers. A replicated table gets three functions made for its own columns: generic ones cost
+-- local writes twice as much. An event trigger makes them anew in the transaction of any DDL on the table (pitfall P14).
+--
+-- A local write (no replication origin in the session) gets its moment here: the transaction's clock, or one microsecond
+-- above the newest stamp of the row, so that an edit always beats what its author saw. A column that is set to its own
+-- value gets none: it is no edit. What a rule gives authority over raises its epoch (replication/core/rules.py).
+
+CREATE OR REPLACE FUNCTION kuroshio.get(stamps bigint[], key bigint) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN coalesce(stamps[array_position(stamps, key, 3) + 1], 0);
+
+-- kind: 0 moment, 1 epoch, 2 term.
+CREATE OR REPLACE FUNCTION kuroshio.cell_key(column_name text, kind int) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (('x' || left(md5(column_name), 8))::bit(32)::bigint | 2147483648) << 2 | kind;
+
+CREATE OR REPLACE FUNCTION kuroshio.after(clock bigint, newest bigint, site int) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN clock >> 10 > newest >> 10 THEN clock ELSE ((newest >> 10) + 1) << 10 | site END;
+
+-- Does the new value differ? By its bytes: 1.0 and 1.00 are equal and differ, and json has no equality at all. Where equal
+-- means the same bytes, the type's own operator says so faster.
+CREATE OR REPLACE FUNCTION kuroshio.differs_source(column_name text, type oid) RETURNS text
+    LANGUAGE sql STABLE AS $gen$
+    SELECT format(CASE WHEN type::regtype IN ('uuid', 'int2', 'int4', 'int8', 'bool', 'date', 'timestamp', 'timestamptz', 'bytea')
+        THEN 'NEW.%1$I IS DISTINCT FROM OLD.%1$I'
+        ELSE 'ROW(NEW.%1$I)::record *<> ROW(OLD.%1$I)::record' END, column_name) $gen$;
+
+-- One column's share of the update function.
+CREATE OR REPLACE FUNCTION kuroshio.column_source(column_name text, type oid, rule jsonb, owner text) RETURNS text
+    LANGUAGE plpgsql STABLE AS $gen$
+DECLARE
+    here kuroshio.site;
+    has_authority text;
+    source text;
+BEGIN
+    SELECT * INTO here FROM kuroshio.site;
+    source := format($$
+    IF %3$s THEN
+        IF cardinality(stamps) = 2 OR stamps[cardinality(stamps) - 1] < %2$s THEN
+            stamps := stamps || ARRAY[%2$s, at];
+        ELSE
+            stamps := kuroshio.put(stamps, %2$s, at);
+        END IF;$$, column_name, kuroshio.cell_key(column_name, 0), kuroshio.differs_source(column_name, type));
+    IF rule->>'rule' = 'site' AND rule->>'site' = here.name THEN
+        has_authority := 'true';
+    ELSIF rule->>'rule' = 'owner' THEN
+        has_authority := format('OLD.%I::text = %L', owner, here.name);
+        source := source || format($$
+        IF kuroshio.get(OLD.kuroshio, %1$s) > 0 THEN
+            stamps := kuroshio.put(stamps, %2$s, kuroshio.get(OLD.kuroshio, %1$s));
+        END IF;$$, kuroshio.cell_key(owner, 0), kuroshio.cell_key(column_name, 2));
+    END IF;
+    IF has_authority IS NOT NULL THEN
+        source := source || format($$
+        IF %1$s THEN
+            stamps := kuroshio.put(stamps, %2$s, kuroshio.get(stamps, %2$s) + 1);
+        END IF;$$, has_authority, kuroshio.cell_key(column_name, 1));
+    END IF;
+    RETURN source || $$
+    END IF;$$;
+END $gen$;
+
+-- What an insert adds where this site has authority from the start.
+CREATE OR REPLACE FUNCTION kuroshio.insert_source(column_name text, rule jsonb, owner text) RETURNS text
+    LANGUAGE sql STABLE AS $gen$
+    SELECT CASE
+        WHEN rule->>'rule' = 'site' AND rule->>'site' = s.name THEN
+            format($$
+    NEW.kuroshio := kuroshio.put(NEW.kuroshio, %s, 1);$$, kuroshio.cell_key(column_name, 1))
+        WHEN rule->>'rule' = 'owner' THEN
+            format($$
+    IF NEW.%I::text = %L THEN NEW.kuroshio := kuroshio.put(NEW.kuroshio, %s, 1); END IF;$$,
+                owner, s.name, kuroshio.cell_key(column_name, 1))
+        ELSE '' END
+    FROM kuroshio.site s $gen$;
+
+-- A generated key belongs to this site's class; a sequence that was set into another class would collide (pitfall P20).
+CREATE OR REPLACE FUNCTION kuroshio.class_source(column_name text, sequence text, site int) RETURNS text
+    LANGUAGE sql STABLE AS $gen$
+    SELECT format($$
+    IF NEW.%1$I %% 1024 <> %2$s AND NEW.%1$I = (SELECT last_value FROM %3$s) THEN
+        RAISE EXCEPTION 'the generated key %% of %%.%% is not of this site''s class (%2$s modulo 1024)', NEW.%1$I, TG_TABLE_SCHEMA, TG_TABLE_NAME
+            USING HINT = 'Run python -m replication add-table for this table again: it sets the sequence right.';
+    END IF;$$, column_name, site, sequence) $gen$;
+
+-- The three functions and four triggers of one table.
+CREATE OR REPLACE FUNCTION kuroshio.generate(schema_name text, table_name text) RETURNS void
+    LANGUAGE plpgsql AS $gen$
+DECLARE
+    relation regclass := format('%I.%I', schema_name, table_name)::regclass;
+    suffix text := left(md5(schema_name || '.' || table_name), 12);
+    here kuroshio.site;
+    replicated kuroshio.replicated_table;
+    own text; key_new text; key_old text; key_text_new text; key_text_old text; updates text; inserts text; classes text; image text;
+    pinned constant text := 'SET TimeZone = ''UTC'' SET DateStyle = ''ISO, YMD'' SET IntervalStyle = postgres'
+                            ' SET extra_float_digits = 3 SET bytea_output = hex SET lc_monetary = ''C''';
+    plain_key boolean;
+    head text;
+BEGIN
+    SELECT * INTO STRICT here FROM kuroshio.site;
+    SELECT * INTO STRICT replicated FROM kuroshio.replicated_table r WHERE r.nspname = schema_name AND r.relname = table_name;
+    own := replicated.rules->>'owner';
+    SELECT string_agg(format('NEW.%I', k), ', ' ORDER BY o), string_agg(format('OLD.%I', k), ', ' ORDER BY o),
+           string_agg(format('NEW.%I::text', k), ', ' ORDER BY o), string_agg(format('OLD.%I::text', k), ', ' ORDER BY o)
+      INTO key_new, key_old, key_text_new, key_text_old
+      FROM unnest(replicated.key_columns) WITH ORDINALITY AS u(k, o);
+    -- The text of these types does not depend on the session's settings.
+    SELECT bool_and(a.atttypid::regtype IN ('uuid', 'int2', 'int4', 'int8', 'text', 'varchar', 'bpchar', 'numeric', 'bool'))
+      INTO plain_key FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = ANY (replicated.key_columns);
+    SELECT coalesce(string_agg(kuroshio.column_source(attname, atttypid, replicated.rules->'columns'->attname, own), ''
+                               ORDER BY kuroshio.cell_key(attname, 0)), ''),
+           coalesce(string_agg(kuroshio.insert_source(attname, replicated.rules->'columns'->attname, own), ''), '')
+      INTO updates, inserts
+      FROM pg_attribute a
+     WHERE a.attrelid = relation AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
+       AND attname <> 'kuroshio' AND attname <> ALL (replicated.key_columns);
+    SELECT coalesce(string_agg(part, ' || '), '''{}''::jsonb') INTO image FROM (
+        SELECT 'jsonb_build_object(' || string_agg(format('%L, OLD.%I::text', attname, attname), ', ') || ')' AS part
+          FROM (SELECT attname::text, row_number() OVER (ORDER BY attnum) / 40 AS chunk FROM pg_attribute
+                 WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
+                   AND attname <> 'kuroshio' AND attname <> ALL (replicated.key_columns)) AS c
+         GROUP BY chunk) AS parts;
+    SELECT coalesce(string_agg(kuroshio.class_source(attname, pg_get_serial_sequence(relation::text, attname), here.number), ''), '')
+      INTO classes
+      FROM pg_attribute
+     WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped AND pg_get_serial_sequence(relation::text, attname) IS NOT NULL;
+    head := 'LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp ';
+
+    EXECUTE format($$CREATE OR REPLACE FUNCTION kuroshio.%I() RETURNS trigger %s AS $body$
+DECLARE
+    grave record;
+    newest bigint;
+BEGIN
+    IF pg_replication_origin_session_is_setup() THEN RETURN NEW; END IF;
+    NEW.kuroshio := ARRAY[kuroshio.moment(%s), 0];
+    SELECT life, greatest(deleted, kuroshio.newest(saw), kuroshio.newest(stamps)) AS newest INTO grave
+      FROM kuroshio.tombstone WHERE nspname = %L AND relname = %L AND key = ARRAY[%s];
+    IF FOUND THEN
+        NEW.kuroshio := ARRAY[kuroshio.after(NEW.kuroshio[1], grave.newest, %s), grave.newest, 8589934592, grave.life + 1];
+    END IF;%s%s
+    RETURN NEW;
+END $body$ $$, 'on_insert_' || suffix, head || CASE WHEN plain_key THEN '' ELSE pinned END,
+        here.number, schema_name, table_name, key_text_new, here.number, inserts, classes);
+
+    EXECUTE format($$CREATE OR REPLACE FUNCTION kuroshio.%I() RETURNS trigger %s AS $body$
+BEGIN
+    -- Here, and not before the insert: an INSERT ... ON CONFLICT DO NOTHING may yet come to nothing (pitfall P6).
+    IF NOT pg_replication_origin_session_is_setup() THEN
+        DELETE FROM kuroshio.tombstone WHERE nspname = %L AND relname = %L AND key = ARRAY[%s];
+    END IF;
+    RETURN NULL;
+END $body$ $$, 'on_return_' || suffix, head || CASE WHEN plain_key THEN '' ELSE pinned END, schema_name, table_name, key_text_new);
+
+    EXECUTE format($$CREATE OR REPLACE FUNCTION kuroshio.%I() RETURNS trigger %s AS $body$
+DECLARE
+    stamps bigint[] := OLD.kuroshio;
+    newest bigint;
+    at bigint;
+BEGIN
+    IF pg_replication_origin_session_is_setup() THEN RETURN NEW; END IF;
+    IF ROW(%s)::record *<> ROW(%s)::record THEN
+        RAISE EXCEPTION 'the primary key of %%.%% cannot be changed: the table is replicated', TG_TABLE_SCHEMA, TG_TABLE_NAME
+            USING HINT = 'Insert the row under its new key and delete the old one.', ERRCODE = 'feature_not_supported';
+    END IF;
+    newest := CASE cardinality(stamps) WHEN 2 THEN stamps[1] ELSE kuroshio.newest(stamps) END;
+    stamps[2] := newest;
+    at := kuroshio.after(kuroshio.moment(%s), newest, %s);%s
+    NEW.kuroshio := stamps;
+    RETURN NEW;
+END $body$ $$, 'on_update_' || suffix, head, key_new, key_old, here.number, here.number, updates);
+
+    EXECUTE format($$CREATE OR REPLACE FUNCTION kuroshio.%I() RETURNS trigger %s AS $body$
+DECLARE
+    newest bigint := kuroshio.newest(OLD.kuroshio);
+BEGIN
+    IF pg_replication_origin_session_is_setup() THEN RETURN NULL; END IF;
+    INSERT INTO kuroshio.tombstone (nspname, relname, key, life, deleted, saw, stamps, cells, referential)
+    VALUES (%L, %L, ARRAY[%s], greatest(kuroshio.get(OLD.kuroshio, 8589934592), 1),
+            kuroshio.after(kuroshio.moment(%s), newest, %s), OLD.kuroshio, OLD.kuroshio, %s, pg_trigger_depth() > 1)
+    ON CONFLICT (nspname, relname, key) DO UPDATE SET life = excluded.life, deleted = excluded.deleted, saw = excluded.saw,
+        stamps = excluded.stamps, cells = excluded.cells, referential = excluded.referential, passed = '{}';
+    RETURN NULL;
+END $body$ $$, 'on_delete_' || suffix, head || pinned, schema_name, table_name, key_text_old, here.number, here.number, image);
+
+    EXECUTE format($$
+        CREATE OR REPLACE TRIGGER "~~kuroshio_insert" BEFORE INSERT ON %1$s FOR EACH ROW EXECUTE FUNCTION kuroshio.%2$I();
+        CREATE OR REPLACE TRIGGER "~~kuroshio_return" AFTER INSERT ON %1$s FOR EACH ROW WHEN (NEW.kuroshio[2] > 0) EXECUTE FUNCTION kuroshio.%3$I();
+        CREATE OR REPLACE TRIGGER "~~kuroshio_update" BEFORE UPDATE ON %1$s FOR EACH ROW EXECUTE FUNCTION kuroshio.%4$I();
+        CREATE OR REPLACE TRIGGER "~~kuroshio_delete" AFTER DELETE ON %1$s FOR EACH ROW EXECUTE FUNCTION kuroshio.%5$I();
+        CREATE OR REPLACE TRIGGER "~~kuroshio_truncate" BEFORE TRUNCATE ON %1$s FOR EACH STATEMENT EXECUTE FUNCTION kuroshio.refuse_truncate();
+        ALTER TABLE %1$s ENABLE ALWAYS TRIGGER "~~kuroshio_insert", ENABLE ALWAYS TRIGGER "~~kuroshio_return",
+            ENABLE ALWAYS TRIGGER "~~kuroshio_update", ENABLE ALWAYS TRIGGER "~~kuroshio_delete", ENABLE ALWAYS TRIGGER "~~kuroshio_truncate";
+    $$, relation, 'on_insert_' || suffix, 'on_return_' || suffix, 'on_update_' || suffix, 'on_delete_' || suffix);
+END $gen$;
+
+-- Follows DDL. The columns that the functions were made for are compared first: generating alters the table, too.
+CREATE OR REPLACE FUNCTION kuroshio.follow_ddl() RETURNS event_trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    replicated record;
+BEGIN
+    FOR replicated IN
+        SELECT r.nspname, r.relname, r.columns,
+               (SELECT jsonb_object_agg(a.attnum, a.attname) FROM pg_attribute a
+                 WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS now
+          FROM pg_event_trigger_ddl_commands() d
+          JOIN pg_class c ON c.oid = d.objid AND d.classid = 'pg_class'::regclass
+          JOIN pg_namespace n ON n.oid = c.relnamespace
+          JOIN kuroshio.replicated_table r ON r.nspname = n.nspname AND r.relname = c.relname
+         GROUP BY 1, 2, 3, 4
+    LOOP
+        CONTINUE WHEN replicated.now = replicated.columns;
+        IF EXISTS (SELECT FROM jsonb_each_text(replicated.now) n JOIN jsonb_each_text(replicated.columns) o USING (key) WHERE n.value <> o.value) THEN
+            RAISE EXCEPTION 'a column of %.% cannot be renamed: the table is replicated', replicated.nspname, replicated.relname
+                USING HINT = 'Add a column under the new name, copy the values at one site, then drop the old one.', ERRCODE = 'feature_not_supported';
+        END IF;
+        UPDATE kuroshio.replicated_table r SET columns = replicated.now WHERE r.nspname = replicated.nspname AND r.relname = replicated.relname;
+        PERFORM kuroshio.generate(replicated.nspname, replicated.relname);
+    END LOOP;
+END $$;
+
+-- ADD COLUMN with a volatile default would give each site its own values under one stamp.
+CREATE OR REPLACE FUNCTION kuroshio.refuse_volatile_default() RETURNS event_trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF pg_event_trigger_table_rewrite_reason() & 2 <> 0 AND EXISTS (
+        SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+          JOIN kuroshio.replicated_table r ON r.nspname = n.nspname AND r.relname = c.relname
+         WHERE c.oid = pg_event_trigger_table_rewrite_oid()) THEN
+        RAISE EXCEPTION 'a column with a volatile default cannot be added to a replicated table: each site would fill in its own values'
+            USING HINT = 'Add the column without a default, fill it at one site, then set the default.', ERRCODE = 'feature_not_supported';
+    END IF;
+END $$;
+
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_event_trigger WHERE evtname = 'kuroshio_follow_ddl') THEN
+        CREATE EVENT TRIGGER kuroshio_follow_ddl ON ddl_command_end WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION kuroshio.follow_ddl();
+        CREATE EVENT TRIGGER kuroshio_refuse_volatile_default ON table_rewrite EXECUTE FUNCTION kuroshio.refuse_volatile_default();
+        ALTER EVENT TRIGGER kuroshio_follow_ddl ENABLE ALWAYS;
+        ALTER EVENT TRIGGER kuroshio_refuse_volatile_default ENABLE ALWAYS;
+    END IF;
+END $$;
