@@ -1,0 +1,1 @@
+"""What puts Kuroshio on machines; `deploy.local` is the embedded stack, all sites on one machine."""

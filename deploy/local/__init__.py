@@ -1,0 +1,1 @@
+"""The embedded stack: every site of a configuration on this machine, under one supervisor."""
