@@ -5,7 +5,6 @@ PYTHON  ?= $(shell command -v python3.11 || echo python3)
 BIN     := .venv/bin
 CONFIG  ?=
 SIZE    ?= demo
-MODE    ?= silence
 config  := $(if $(CONFIG),--config $(CONFIG))
 local   := $(BIN)/python -m deploy.local
 option   = $(if $($(1)),--$(2) $($(1)))
@@ -46,7 +45,7 @@ load: .venv/installed ## load the Complete Journey data: SIZE=demo or SIZE=full
 	@$(local) load --size $(SIZE) $(config)
 
 wan-cut: .venv/installed ## cut lines: SITE=us [PEER=taipei], or FROM=us TO=taipei; MODE=reset closes them
-	@$(local) wan-cut $(call option,SITE,site) $(call option,PEER,peer) $(call option,FROM,from) $(call option,TO,to) --mode $(MODE) $(config)
+	@$(local) wan-cut $(call option,SITE,site) $(call option,PEER,peer) $(call option,FROM,from) $(call option,TO,to) $(call option,MODE,mode) $(config)
 
 wan-heal: .venv/installed ## heal all lines, or those named as for wan-cut
 	@$(local) wan-heal $(call option,SITE,site) $(call option,PEER,peer) $(call option,FROM,from) $(call option,TO,to) $(config)
