@@ -201,6 +201,7 @@ def stream_arguments(*, max_bytes: int, max_age_days: int) -> dict[str, Any]:
 
 
 def _differs_in_retention_only(reason: ChannelClosedByBroker) -> bool:
-    return reason.reply_code == _PRECONDITION_FAILED and any(
-        f"inequivalent arg '{name}'" in reason.reply_text for name in _RETENTION
-    )
+    """Whether the queue is a stream of ours with another retention, and not some other queue."""
+    if reason.reply_code != _PRECONDITION_FAILED or "current is none" in reason.reply_text:
+        return False
+    return any(f"inequivalent arg '{name}'" in reason.reply_text for name in _RETENTION)

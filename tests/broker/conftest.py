@@ -33,6 +33,8 @@ def stream() -> str:
 def owner(broker: PrivateBroker) -> Iterator[Owner]:
     """A connected publisher."""
     owner = Owner(broker.url())
-    owner.connect()
-    yield owner
-    owner.end()
+    try:
+        owner.connect()
+        yield owner
+    finally:
+        owner.end()

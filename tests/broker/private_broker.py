@@ -13,7 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
-READ_ONLY_PEER = "peer"
+from replication.broker.log import stream_exists
+from replication.errors import BrokerUnavailable
 
 
 def wait_for(condition: Callable[[], bool], what: str, seconds: float = 30) -> None:
@@ -23,6 +24,18 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float = 30) -> N
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {seconds} s for {what}")
         time.sleep(0.02)
+
+
+def await_stream(broker: "PrivateBroker", stream: str) -> None:
+    """Wait until a broker that was started again offers `stream`: its port opens before that."""
+
+    def there() -> bool:
+        try:
+            return stream_exists(broker.url(), stream)
+        except BrokerUnavailable:
+            return False
+
+    wait_for(there, f"{stream} to be offered again")
 
 
 class PrivateBroker:
@@ -55,6 +68,7 @@ class PrivateBroker:
         os.killpg(self._server.pid, signal.SIGKILL)
         self._server.wait(30)
         self._server = None
+        wait_for(lambda: not self._listens(), "the killed broker's port to close")
 
     def end(self) -> None:
         if self._server is not None:
@@ -76,6 +90,9 @@ class PrivateBroker:
         assert self._server is not None
         if self._server.poll() is not None:
             raise RuntimeError((self.folder / "broker.log").read_text())
+        return self._listens()
+
+    def _listens(self) -> bool:
         with socket.socket() as probe:
             probe.settimeout(1)
             return probe.connect_ex(("127.0.0.1", self.port)) == 0

@@ -11,7 +11,7 @@ from replication.broker.reader import Delivery, StreamReader, prefetch_for
 from replication.broker.session import Offset
 from replication.errors import BrokerUnavailable, StreamMissing
 from tests.broker.owner import Owner
-from tests.broker.private_broker import PrivateBroker, wait_for
+from tests.broker.private_broker import PrivateBroker, await_stream, wait_for
 
 
 def read(broker: PrivateBroker, stream: str, offset: Offset, prefetch: int = 100) -> StreamReader:
@@ -32,6 +32,11 @@ def take(reader: StreamReader, count: int) -> list[Delivery]:
 
 def bodies(count: int) -> list[bytes]:
     return [str(number).encode() for number in range(count)]
+
+
+def append_in_chunks_of_one(owner: Owner, stream: str, count: int) -> None:
+    for body in bodies(count):
+        owner.append(stream, body)
 
 
 def test_a_reader_from_the_first_message_gets_all_in_order(broker: PrivateBroker, owner: Owner, stream: str) -> None:
@@ -103,11 +108,11 @@ def test_a_message_wakes_the_reader_at_once(broker: PrivateBroker, owner: Owner,
     assert p50 < 0.03
 
 
-def test_no_more_than_the_prefetch_is_sent_before_an_acknowledgement(
+def test_no_more_chunks_than_the_prefetch_are_sent_before_an_acknowledgement(
     broker: PrivateBroker, owner: Owner, stream: str
 ) -> None:
     owner.declare(stream)
-    owner.append(stream, *bodies(100))
+    append_in_chunks_of_one(owner, stream, 40)
 
     with read(broker, stream, "first", prefetch=10) as reader:
         held = list(_until_idle(reader))
@@ -118,7 +123,7 @@ def test_no_more_than_the_prefetch_is_sent_before_an_acknowledgement(
 
 def test_acknowledging_from_another_thread_makes_room(broker: PrivateBroker, owner: Owner, stream: str) -> None:
     owner.declare(stream)
-    owner.append(stream, *bodies(20))
+    append_in_chunks_of_one(owner, stream, 20)
 
     with read(broker, stream, "first", prefetch=10) as reader:
         held = list(_until_idle(reader))
@@ -173,6 +178,7 @@ def test_a_broker_that_dies_is_unavailable_and_its_messages_are_read_again_after
             for _ in reader.deliveries(idle_seconds=10):
                 pass
     broker.start()
+    await_stream(broker, stream)
 
     with read(broker, stream, 10) as reader:
         assert [delivery.body for delivery in take(reader, 40)] == bodies(50)[10:]
