@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import uuid
 
 from hypothesis import strategies as st
 
@@ -27,7 +28,9 @@ NUMBERS = st.one_of(st.integers(), st.decimals(allow_nan=False, places=2), st.de
 _NEAR_NUMBERS = st.text("0123456789.-+", max_size=21)
 _NEAR_TIMES = st.one_of(
     st.from_regex(r"[0-9]{4}-[01][0-9]-[0-3][0-9] [0-2][0-9]:[0-6][0-9]:[0-6][0-9](\.[0-9]{0,7})?", fullmatch=True),
-    st.tuples(TIMES, st.integers(0, 25), st.sampled_from("0193-: .+\0")).map(lambda t: t[0][: t[1]] + t[2] + t[0][t[1] + 1 :]),
+    st.tuples(TIMES, st.integers(0, 25), st.sampled_from("0193-: .+\0")).map(
+        lambda t: t[0][: t[1]] + t[2] + t[0][t[1] + 1 :]
+    ),
 )
 _NEAR_UUIDS = st.from_regex(r"[0-9a-fA-F]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}[-0][0-9a-g]{12}", fullmatch=True)
 _KINDS = (
@@ -67,7 +70,7 @@ def sections(draw: st.DrawFn) -> Section:
     names = tuple(draw(st.lists(TEXT, max_size=4)))
     return Section(
         draw(st.tuples(TEXT, TEXT)),
-        draw(st.sampled_from("IUD")),  # type: ignore[arg-type]
+        draw(st.sampled_from("IUD")),
         names,
         draw(st.integers(0, len(names))),
         [draw(columns(rows)) for _ in names],
@@ -76,6 +79,29 @@ def sections(draw: st.DrawFn) -> Section:
         draw(st.dictionaries(TEXT, integers(rows), max_size=2)),
         draw(st.dictionaries(TEXT, columns(rows), max_size=2)),
     )
+
+
+def every_encoding() -> Section:
+    """A section with each way to write a column in it, and NULLs."""
+    rows = 40
+    stamps = [(848_000_000_000_000 + 20_000 * row + row * row) << 10 | 1 for row in range(rows)]
+    values: dict[str, Values] = {
+        "uuid": [
+            str(uuid.UUID(int=(row + 1) * 0x9E3779B97F4A7C15F39CC0605CEDC835 % (1 << 128))).encode()
+            for row in range(rows)
+        ],
+        "none": [None] * rows,
+        "constant": [b"x"] * rows,
+        "choice": [b"t" if row % 3 else b"f" for row in range(rows)],
+        "time": [f"2026-11-15 10:{row % 60:02}:00.5+00".encode() for row in range(rows)],
+        "money": [None if row % 7 == 0 else b"%d.%02d" % (row * row, row) for row in range(rows)],
+        "name": [f"陳志明{row}".encode() for row in range(rows)],
+        "padded": [b"09%04d" % (row * 251) for row in range(rows)],
+        "text": [b"no pattern " + bytes([65 + row]) * (row % 5) for row in range(rows)],
+    }
+    seen = [stamp - (row << 20) if row % 2 else 0 for row, stamp in enumerate(stamps)]
+    extra, blobs = {"life": [*range(rows)]}, {"saw": values["text"]}
+    return Section(("public", "every"), "I", tuple(values), 1, [*values.values()], stamps, seen, extra, blobs)
 
 
 HEADERS = st.builds(

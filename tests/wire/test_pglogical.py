@@ -166,7 +166,7 @@ def fed(data: bytes) -> None:
 def test_forwarded_origins_and_binary_values_are_understood_though_not_asked_for() -> None:
     decoder = Decoder()
     origin = decoder.feed(b"O\0" + (77).to_bytes(8, "big") + b"\x05peer\0")
-    assert describe(origin) == ["origin", "peer", 77]
+    assert describe(origin) == ["origin", 77, "peer"]
     decoder.feed(b"R\0\0\0\0\1\2s\0\2t\0A\0\1C\1N\0\2c\0")
     insert = decoder.feed(b"I\0\0\0\0\1NT\0\1b\0\0\0\2\0\1")
     assert isinstance(insert, Insert)

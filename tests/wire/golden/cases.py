@@ -20,6 +20,22 @@ class Case:
     prepare: tuple[str, ...] = ()
 
 
+_ALL_KINDS = (
+    "insert into public.kinds values ('00000000-0000-0000-0000-00000000000a', 'sad ☹', '{ok,\"sad ☹\"}',"
+    """ array['a,b', 'c"d', null, ''], '[1,5)', '{"b": [1, 2.50, null], "a": "\\u00fc"}', '\\x00ff10',"""
+    " row(1, 'x y'), 'domain', '1 year 2 mons -3 days 04:05:06.7', true, '10.0.0.1/8',"
+    " 9223372036854775807, 0.1, 0.30000000000000004)"
+)
+_EXACT_VALUES = (
+    "insert into public.exact values"
+    " (1, 12345.60, 123456789012345678901234567890.00010, '2026-11-01 01:30:00.120-04',"
+    " '2017-03-12 02:30:00', '23:59:59.999999'),"
+    " (2, -0.05, 'NaN', 'infinity', '-infinity', '24:00:00'),"
+    " (3, 0, 1e-20, '0001-01-01 00:00:00+00', '9999-12-31 23:59:59.999999', '00:00')"
+)
+_A_TOASTED_ROW = (
+    "insert into public.toasted select 1, 'a', string_agg(md5(i::text), ''), 'x' from generate_series(1, 200) i"
+)
 CASES = (
     Case(
         "composite key",
@@ -47,16 +63,10 @@ CASES = (
     Case(
         "types: enum, array, range, jsonb, bytea, composite, domain, interval",
         "public.kinds",
-        "(id uuid primary key, mood public.mood, moods public.mood[], words text[], span int4range, doc jsonb, raw bytea,"
-        " pair public.pair, short public.short, took interval, flag boolean, ip inet, big bigint, real4 real, real8 float8)",
-        (
-            (
-                "insert into public.kinds values ('00000000-0000-0000-0000-00000000000a', 'sad ☹', '{ok,\"sad ☹\"}',"
-                """ array['a,b', 'c"d', null, ''], '[1,5)', '{"b": [1, 2.50, null], "a": "\\u00fc"}', '\\x00ff10',"""
-                " row(1, 'x y'), 'domain', '1 year 2 mons -3 days 04:05:06.7', true, '10.0.0.1/8',"
-                " 9223372036854775807, 0.1, 0.30000000000000004)",
-            ),
-        ),
+        "(id uuid primary key, mood public.mood, moods public.mood[], words text[], span int4range, doc jsonb,"
+        " raw bytea, pair public.pair, short public.short, took interval, flag boolean, ip inet, big bigint,"
+        " real4 real, real8 float8)",
+        ((_ALL_KINDS,),),
         prepare=(
             "create type public.mood as enum ('ok', 'sad ☹')",
             "create type public.pair as (a integer, b text)",
@@ -67,25 +77,14 @@ CASES = (
         "numeric and times keep every digit",
         "public.exact",
         "(id integer primary key, money numeric(12,2), any_scale numeric, at timestamptz, naive timestamp, clock time)",
-        (
-            (
-                "insert into public.exact values"
-                " (1, 12345.60, 123456789012345678901234567890.00010, '2026-11-01 01:30:00.120-04',"
-                " '2017-03-12 02:30:00', '23:59:59.999999'),"
-                " (2, -0.05, 'NaN', 'infinity', '-infinity', '24:00:00'),"
-                " (3, 0, 1e-20, '0001-01-01 00:00:00+00', '9999-12-31 23:59:59.999999', '00:00')",
-            ),
-        ),
+        ((_EXACT_VALUES,),),
     ),
     Case(
         "an unchanged TOASTed value is not sent, and is not NULL",
         "public.toasted",
         "(id integer primary key, small text, large text, gone text)",
         (
-            (
-                "insert into public.toasted select 1, 'a', string_agg(md5(i::text), ''), 'x'"
-                " from generate_series(1, 200) i",
-            ),
+            (_A_TOASTED_ROW,),
             ("update public.toasted set small = 'b', gone = null",),
             ("update public.toasted set large = 'short now'",),
         ),
@@ -103,7 +102,8 @@ CASES = (
     Case(
         "generated and identity columns",
         "public.derived",
-        "(id bigint generated always as identity primary key, a integer, twice integer generated always as (a * 2) stored)",
+        "(id bigint generated always as identity primary key, a integer,"
+        " twice integer generated always as (a * 2) stored)",
         (("insert into public.derived (a) values (21)", "update public.derived set a = -1"),),
     ),
     Case(
@@ -137,8 +137,14 @@ CASES = (
             ("insert into public.evolving values (1, 'o', 'k')",),
             ("alter table public.evolving drop old",),
             ("insert into public.evolving values (2, 'l')",),
-            ("alter table public.evolving add fresh text default 'd'", "alter table public.evolving rename kept to stays"),
-            ("insert into public.evolving values (3, 'm', 'n')", "update public.evolving set fresh = null where id < 3"),
+            (
+                "alter table public.evolving add fresh text default 'd'",
+                "alter table public.evolving rename kept to stays",
+            ),
+            (
+                "insert into public.evolving values (3, 'm', 'n')",
+                "update public.evolving set fresh = null where id < 3",
+            ),
         ),
     ),
     Case(

@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from psycopg import pq
+from psycopg.pq import ExecStatus, PGconn
+from psycopg.pq.abc import PGconn as Connection
+from psycopg.pq.abc import PGresult
 
 from replication.wire.pglogical import (
     UNCHANGED,
@@ -45,10 +47,10 @@ def record() -> Iterator[dict[str, Any]]:
     """The lines of the golden file, from a server made for it."""
     with private_server() as conninfo:
         options = f"{conninfo} options='{session_options()}'"
-        sql = pq.PGconn.connect(options.encode())
+        sql = PGconn.connect(options.encode())
         _prepare(sql)
-        stream = pq.PGconn.connect(f"{options} replication=database".encode())
-        _expect(stream.exec_(start_replication("golden", 0, [_SET]).encode()), pq.ExecStatus.COPY_BOTH)
+        stream = PGconn.connect(f"{options} replication=database".encode())
+        _expect(stream.exec_(start_replication("golden", 0, [_SET]).encode()), ExecStatus.COPY_BOTH)
         decoder = Decoder()
         for case in CASES:
             yield from _case(sql, stream, decoder, case)
@@ -56,7 +58,7 @@ def record() -> Iterator[dict[str, Any]]:
         sql.finish()
 
 
-def _prepare(sql: pq.PGconn) -> None:
+def _prepare(sql: Connection) -> None:
     for statement in (
         "create extension pglogical",
         "select pglogical.create_node('golden', 'dbname=postgres')",
@@ -68,7 +70,7 @@ def _prepare(sql: pq.PGconn) -> None:
         _query(sql, statement)
 
 
-def _case(sql: pq.PGconn, stream: pq.PGconn, decoder: Decoder, case: Case) -> Iterator[dict[str, Any]]:
+def _case(sql: Connection, stream: Connection, decoder: Decoder, case: Case) -> Iterator[dict[str, Any]]:
     schema = [line for line in case.prepare if not line.startswith("alter")]
     for statement in (*schema, f"create table {case.table} {case.definition}", *case.prepare[len(schema) :]):
         _query(sql, statement)
@@ -82,7 +84,7 @@ def _case(sql: pq.PGconn, stream: pq.PGconn, decoder: Decoder, case: Case) -> It
     yield from _messages(stream, decoder)
 
 
-def _messages(stream: pq.PGconn, decoder: Decoder) -> Iterator[dict[str, Any]]:
+def _messages(stream: Connection, decoder: Decoder) -> Iterator[dict[str, Any]]:
     """All that comes before the fence, without transactions that hold nothing."""
     transaction: list[dict[str, Any]] = []
     fenced = False
@@ -108,23 +110,18 @@ def _is_empty(transaction: list[dict[str, Any]]) -> bool:
 
 def describe(event: Event) -> list[Any]:
     """The event as a person reads it."""
+    name = type(event).__name__.lower()
     match event:
         case Startup(parameters):
-            return ["startup", {key: parameters[key] for key in ("encoding", "max_proto_version")}]
-        case Relation(oid, schema, name, columns, keys):
-            return ["relation", f"{schema}.{name}", oid, list(columns), list(keys)]
-        case Begin(commit_lsn, commit_us, xid):
-            return ["begin", commit_lsn, commit_us, xid]
-        case Origin(lsn, name):
-            return ["origin", name, lsn]
-        case Commit(commit_lsn, end_lsn, commit_us):
-            return ["commit", commit_lsn, end_lsn, commit_us]
-        case Insert(relation, values):
-            return ["insert", *_row(relation, values)]
-        case Delete(relation, values):
-            return ["delete", *_row(relation, values)]
+            return [name, {key: parameters[key] for key in ("encoding", "max_proto_version")}]
+        case Relation(oid, schema, table, columns, keys):
+            return [name, f"{schema}.{table}", oid, list(columns), list(keys)]
+        case Insert(relation, values) | Delete(relation, values):
+            return [name, *_row(relation, values)]
         case Update(relation, key, values):
-            return ["update", *_row(relation, values), key and _row(relation, key)[1]]
+            return [name, *_row(relation, values), key and _row(relation, key)[1]]
+        case Begin() | Commit() | Origin():
+            return [name, *event]
 
 
 def _row(relation: Relation, values: tuple[Value, ...]) -> tuple[str, dict[str, Any]]:
@@ -138,9 +135,9 @@ def _text(value: Value) -> str | list[str] | None:
     return None if value is None else value.decode()
 
 
-def _query(sql: pq.PGconn, statement: str, *arguments: str) -> list[dict[str, str | None]]:
+def _query(sql: Connection, statement: str, *arguments: str) -> list[dict[str, str | None]]:
     result = sql.exec_params(statement.encode(), [argument.encode() for argument in arguments] or None)
-    _expect(result, pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
+    _expect(result, ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
     names = [(result.fname(column) or b"").decode() for column in range(result.nfields)]
     return [
         {name: _cell(result.get_value(row, column)) for column, name in enumerate(names)}
@@ -152,7 +149,7 @@ def _cell(value: bytes | None) -> str | None:
     return None if value is None else value.decode()
 
 
-def _expect(result: pq.abc.PGresult, *statuses: pq.ExecStatus) -> None:
+def _expect(result: PGresult, *statuses: ExecStatus) -> None:
     if result.status not in statuses:
         raise RuntimeError(result.error_message.decode())
 
