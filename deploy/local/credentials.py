@@ -1,0 +1,65 @@
+"""Passwords and signing keys of the local sites: made once, kept in files that only their owner reads."""
+
+import os
+import secrets
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from deploy.local.layout import Layout
+from sitecfg import Config, Site
+
+PASSWORD_BYTES = 24
+
+
+def make(config: Config, layout: Layout) -> None:
+    """Make what is missing: every file that the configuration names, and the application's own."""
+    for site in config.sites.values():
+        for path in _password_files(site, layout):
+            _make_once(path, secrets.token_urlsafe(PASSWORD_BYTES))
+    _make_keys(config)
+
+
+def _password_files(site: Site, layout: Layout) -> set[Path]:
+    named = {site.database.password_file, site.broker.password_file}
+    named |= {peer.password_file for peer in site.peers.values()}
+    return named | {layout.secret(f"{site.name}.app"), layout.secret("erlang"), layout.secret("demo")}
+
+
+def _make_once(path: Path, text: str) -> None:
+    """Write a secret unless it is there; it never exists half written or open to others."""
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fresh = path.with_name(path.name + ".new")
+    with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text + "\n")
+    fresh.replace(path)
+
+
+def _make_keys(config: Config) -> None:
+    """Give each site its private key and everybody's public ones."""
+    for site in config.sites.values():
+        if not site.keys.own.exists():
+            _make_once(site.keys.own, _private_pem())
+        public = _public_pem(site.keys.own)
+        for holder in config.sites.values():
+            holder.keys.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            holder.keys.public(site.name).write_text(public)
+
+
+def _private_pem() -> str:
+    pem = Ed25519PrivateKey.generate().private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return pem.decode().rstrip("\n")
+
+
+def _public_pem(private: Path) -> str:
+    key = serialization.load_pem_private_key(private.read_bytes(), None)
+    return (
+        key.public_key()
+        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        .decode()
+    )

@@ -1,0 +1,137 @@
+"""One RabbitMQ broker a site: its files, its environment, its users.
+
+The brokers share one port mapper (epmd) that is the stack's own, and a cookie; they are no cluster.
+Streams need no plugin. Users come from a definitions file that is read at every start.
+"""
+
+import base64
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pika
+
+from deploy.local.layout import Layout, put
+from deploy.local.say import StackError
+from sitecfg import Config, Site
+from sitecfg.secrets import read_secret
+
+BIN = Path("/usr/lib/rabbitmq/bin")  # /usr/sbin has a wrapper that serves only root and rabbitmq
+DISTRIBUTION_PORT = 20  # above the broker's own
+
+SETTINGS = """\
+# Made anew by every `make up`.
+listeners.tcp.default = {host}:{port}
+loopback_users = none
+load_definitions = {definitions}
+
+# What waits in the buffers of a connection is in flight on the line that it crosses.
+tcp_listen_options.sndbuf = 16384
+tcp_listen_options.recbuf = 65536
+tcp_listen_options.nodelay = true
+tcp_listen_options.backlog = 128
+
+log.console = true
+log.console.level = info
+log.file = false
+
+# Streams live on disk and in the page cache; several brokers share one small machine.
+vm_memory_high_watermark.absolute = 400MB
+disk_free_limit.absolute = 200MB
+collect_statistics_interval = 30000
+"""
+
+# One scheduler that sleeps when idle, and tables for as many processes as one site needs.
+ERLANG = "+S 1:1 +SDcpu 1:1 +SDio 2 -kernel inet_dist_use_interface {127,0,0,1}"
+
+
+def check_installed() -> None:
+    """Raise StackError unless RabbitMQ is there."""
+    if not (BIN / "rabbitmq-server").exists():
+        raise StackError("RabbitMQ is not installed: run deploy/packages.sh")
+
+
+def command() -> list[str]:
+    """The broker in the foreground."""
+    return [str(BIN / "rabbitmq-server")]
+
+
+def environment(site: Site, layout: Layout, epmd_port: int) -> dict[str, str]:
+    """What the broker's start script reads; nothing is left to /etc/rabbitmq or to a home folder."""
+    folder = layout.broker(site.name)
+    return {
+        "HOME": str(folder),
+        "ERL_EPMD_PORT": str(epmd_port),
+        "ERL_EPMD_ADDRESS": "127.0.0.1",
+        "RABBITMQ_NODENAME": f"{site.name}@localhost",
+        "RABBITMQ_DIST_PORT": str(site.broker.port + DISTRIBUTION_PORT),
+        "RABBITMQ_CONF_ENV_FILE": str(folder / "rabbitmq-env.conf"),
+        "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
+        "RABBITMQ_ADVANCED_CONFIG_FILE": str(folder / "advanced.config"),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
+        "RABBITMQ_MNESIA_BASE": str(folder),
+        "RABBITMQ_MNESIA_DIR": str(folder / "data"),
+        "RABBITMQ_GENERATED_CONFIG_DIR": str(folder / "generated"),
+        "RABBITMQ_SCHEMA_DIR": str(folder / "schema"),
+        "RABBITMQ_LOG_BASE": str(layout.log(site.name)),
+        "RABBITMQ_LOGS": "-",
+        "RABBITMQ_MAX_NUMBER_OF_PROCESSES": "100000",
+        "RABBITMQ_MAX_NUMBER_OF_ATOMS": "1000000",
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": ERLANG,
+        "RUNNING_UNDER_SYSTEMD": "true",  # the script becomes the broker, so that signals reach it
+    }
+
+
+def configure(site: Site, config: Config, layout: Layout) -> bool:
+    """Write the broker's files; returns whether they changed."""
+    folder = layout.broker(site.name)
+    cookie = hashlib.sha256(read_secret(layout.secret("erlang")).encode()).hexdigest()
+    files = {
+        ".erlang.cookie": cookie,
+        "rabbitmq-env.conf": "",
+        "advanced.config": "[].\n",
+        "enabled_plugins": "[].\n",
+        "rabbitmq.conf": _settings(site, folder),
+        "definitions.json": json.dumps(_definitions(site, config), indent=1),
+    }
+    changed = [put(folder / name, text) for name, text in files.items()]
+    return any(changed)
+
+
+def _settings(site: Site, folder: Path) -> str:
+    return SETTINGS.format(host=site.broker.host, port=site.broker.port, definitions=folder / "definitions.json")
+
+
+def _definitions(site: Site, config: Config) -> dict[str, Any]:
+    """The site's own daemons may do all; peers may read the streams and do nothing else."""
+    vhost, own = site.broker.vhost, site.broker.user
+    peers = [other.peers[site.name] for other in config.sites.values() if site.name in other.peers]
+    passwords = {peer.user: peer.password_file for peer in peers} | {own: site.broker.password_file}
+    everything = {"configure": ".*", "write": ".*", "read": ".*"}
+    reading = {"configure": "", "write": "", "read": r"^kuroshio\."}
+    return {
+        "vhosts": [{"name": vhost}],
+        "users": [_user(name, read_secret(path)) for name, path in passwords.items()],
+        "permissions": [
+            {"user": name, "vhost": vhost, **(everything if name == own else reading)} for name in passwords
+        ],
+    }
+
+
+def _user(name: str, password: str) -> dict[str, Any]:
+    """A user by the salted hash of https://www.rabbitmq.com/passwords.html; the salt follows the password."""
+    salt = hashlib.sha256(b"salt" + password.encode()).digest()[:4]
+    hashed = base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
+    return {"name": name, "password_hash": hashed, "hashing_algorithm": "rabbit_password_hashing_sha256", "tags": ""}
+
+
+def is_ready(site: Site) -> bool:
+    """Whether the broker lets the site's own user in."""
+    parameters = pika.URLParameters(site.broker_url())
+    parameters.socket_timeout = parameters.stack_timeout = parameters.blocked_connection_timeout = 2
+    try:
+        pika.BlockingConnection(parameters).close()
+    except (pika.exceptions.AMQPError, OSError):
+        return False
+    return True
