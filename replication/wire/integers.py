@@ -12,6 +12,7 @@ A column without rows writes nothing. A constant column, or one of constant step
 
 from __future__ import annotations
 
+from math import gcd
 from typing import Final
 
 import numpy as np
@@ -79,43 +80,44 @@ def write_integers(out: BodyWriter, values: Int64s, base: Int64s | None = None) 
     """One column of int64, by the prediction that leaves the fewest bits."""
     if not len(values):
         return
-    residuals, prediction = values, _NONE
-    best = _bits(values)
-    if best and len(values) > 1:
-        steps = np.diff(values)
-        if (bits := _bits(steps)) < best:
-            residuals, prediction, best = steps, _PREVIOUS, bits
-    if best and base is not None:
-        differences = base - values
-        if _bits(differences) <= best:
-            residuals, prediction = differences, _BASE
-    _write_residuals(out, residuals, prediction, int(values[0]))
-
-
-def _bits(residuals: Int64s) -> float:
-    """About how many bits these take: the least one as a varint, the others above it."""
-    least = residuals.min()
-    above = (residuals - least).view(np.uint64)
-    return int(least).bit_length() + float(np.log2(above + 1.0).sum())
-
-
-def _write_residuals(out: BodyWriter, residuals: Int64s, prediction: int, first: int) -> None:
-    least = residuals.min()
-    above = (residuals - least).view(np.uint64)
-    greatest = int(above.max())
-    divisor = int(np.gcd.reduce(above)) if greatest else 1
-    if divisor > 1:
-        above = above // np.uint64(divisor)
-        greatest //= divisor
-    width = (greatest.bit_length() + 7) // 8
-    out.byte(prediction | width << 2 | (divisor > 1) << 6)
+    best, prediction = _Residuals(values), _NONE
+    if best.bits and len(values) > 1:
+        best, prediction = min((best, _NONE), (_Residuals(np.diff(values)), _PREVIOUS), key=_bits)
+    if best.bits and base is not None:
+        best, prediction = min((_Residuals(base - values), _BASE), (best, prediction), key=_bits)
+    out.byte(prediction | best.width << 2 | (best.divisor > 1) << 6)
     if prediction == _PREVIOUS:
-        out.sint(first)
-    out.sint(int(least))
-    if divisor > 1:
-        out.uint(divisor)
-    if width:
-        _write_planes(out, above, width)
+        out.sint(int(values[0]))
+    out.sint(best.least)
+    if best.divisor > 1:
+        out.uint(best.divisor)
+    if best.width:
+        _write_planes(out, best.above, best.width)
+
+
+class _Residuals:
+    """What a prediction leaves: the least residual, and for each row how many divisors it is above that."""
+
+    def __init__(self, residuals: Int64s) -> None:
+        least = residuals.min()
+        above = (residuals - least).view(np.uint64)
+        self.least = int(least)
+        self.divisor = _divisor(above)
+        self.above = above // np.uint64(self.divisor) if self.divisor > 1 else above
+        self.width = (int(self.above.max()).bit_length() + 7) // 8
+        self.bits = self.least.bit_length() + float(np.log2(self.above + 1.0).sum())
+        """About how many bits these take."""
+
+
+def _bits(candidate: tuple[_Residuals, int]) -> float:
+    return candidate[0].bits
+
+
+def _divisor(above: _Uint64s) -> int:
+    """The greatest common divisor; a look at the first few mostly tells that there is none."""
+    if gcd(*above[:8].tolist()) == 1:
+        return 1
+    return int(np.gcd.reduce(above)) or 1
 
 
 def _write_planes(out: BodyWriter, values: _Uint64s, width: int) -> None:
