@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 from psycopg import sql
@@ -122,7 +123,7 @@ def initialise(site: Site, layout: Layout) -> None:
 def _initdb(site: Site, folder: Path) -> None:
     options = ["--encoding=UTF8", "--locale=C.UTF-8", "--auth=scram-sha-256", "--no-instructions"]
     options += [f"--username={site.database.user}", f"--pwfile={site.database.password_file}", f"--pgdata={folder}"]
-    command = [*unprivileged(), BIN / "initdb", *options]
+    command = [*unprivileged(), str(BIN / "initdb"), *options]
     made = subprocess.run(command, capture_output=True, text=True, cwd="/", check=False)
     if made.returncode:
         raise StackError(f"initdb of {site.name} failed:\n{made.stderr}")
@@ -159,7 +160,7 @@ def provide(site: Site, layout: Layout) -> None:
         connection.execute(f"grant execute on function pg_replication_origin_session_is_setup() to {APP_ROLE}")
 
 
-def _exists(connection: psycopg.Connection, query: sql.LiteralString, name: str) -> bool:
+def _exists(connection: psycopg.Connection, query: LiteralString, name: str) -> bool:
     return connection.execute(query, [name]).fetchone() is not None
 
 

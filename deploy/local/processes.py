@@ -99,10 +99,10 @@ def end_all(state: Path) -> int:
     found = ours(state)
     for process in found:
         _signal(process.pid, _gentle(process, state))
-    if not _gone(state, PATIENCE_SECONDS):
+    if not await_gone(state, PATIENCE_SECONDS):
         for process in ours(state):
             _signal(process.pid, signal.SIGKILL)
-        if not _gone(state, KILL_SECONDS):
+        if not await_gone(state, KILL_SECONDS):
             left = ", ".join(f"{process.pid} ({process.command[:60]})" for process in ours(state))
             raise StackError(f"these processes do not end: {left}")
     return len(found)
@@ -117,7 +117,8 @@ def _gentle(process: Process, state: Path) -> int:
     return signal.SIGINT if leader == str(process.pid) else 0
 
 
-def _gone(state: Path, seconds: float) -> bool:
+def await_gone(state: Path, seconds: float = PATIENCE_SECONDS) -> bool:
+    """Wait until the stack has no process; returns whether that came true."""
     end = time.monotonic() + seconds
     while ours(state):
         if time.monotonic() > end:

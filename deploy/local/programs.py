@@ -45,7 +45,8 @@ def names(config: Config, *kinds: str) -> list[str]:
 
 def _shared(config: Config, layout: Layout) -> Iterator[Program]:
     port, log = local_of(config).epmd_port, layout.supervisor
-    yield Program(EPMD, ["epmd", "-address", "127.0.0.1", "-port", str(port)], log / "epmd.log")
+    epmd = ["epmd", "-address", "127.0.0.1", "-port", str(port)]
+    yield Program(EPMD, epmd, log / "epmd.log")
     wan = [sys.executable, "-m", "deploy.local.wan", "--config", str(config.directory)]
     yield Program(WAN, wan, log / "wan.log")
 

@@ -140,8 +140,9 @@ class Stack:
             self.supervisor.stop_programs(states.keys() - servers)
             self._say("stopping PostgreSQL and RabbitMQ")
             self.supervisor.stop_programs(servers - {EPMD})
+            self.supervisor.stop_programs([EPMD])
             self.supervisor.shut_down()
-            wait_until("the supervisor has ended", lambda: not processes.ours(self.layout.state), SERVER_SECONDS)
+            processes.await_gone(self.layout.state)
         orphans = processes.end_all(self.layout.state)
         self._say(f"stopped, with {orphans} processes whose supervisor had gone" if orphans else "stopped")
 

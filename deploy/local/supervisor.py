@@ -123,7 +123,7 @@ class Supervisor:
         wait_until("the supervisor answers", self.is_running, START_SECONDS)
 
     def shut_down(self) -> None:
-        """Ask supervisord to end; it stops what still runs."""
+        """Ask supervisord to end, once all has stopped: by itself it stops a program a second."""
         self._rpc.shutdown()
 
     def start_programs(self, names: Iterable[str]) -> None:
