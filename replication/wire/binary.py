@@ -90,6 +90,9 @@ class Reader:
         return self.take(1)[0]
 
     def uint(self) -> int:
+        if self._place < len(self._buffer) and (byte := self._buffer[self._place]) < 0x80:
+            self._place += 1
+            return byte
         value = 0
         for shift in range(0, 7 * _VARINT_BYTES, 7):
             byte = self.byte()

@@ -1,6 +1,7 @@
 """The laws of a message (numbered in replication.wire.message)."""
 
 import copy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from replication.errors import DecodeError, InvariantError, SignatureError
 from replication.wire import message, numbers
 from replication.wire.binary import MAX_BODY, BodyWriter, Writer
-from replication.wire.header import Header, write_header
+from replication.wire.header import Header, Lineage, Part, Position, write_header
 from replication.wire.message import Message, Section, decode, decode_sections, encode, read_header
 from replication.wire.signing import SIGNATURE_SIZE, Signer, Verifier
 from tests.wire.conftest import signer_of
@@ -181,6 +182,33 @@ def test_a_later_format_version_is_refused_before_anything_is_read() -> None:
     body[3] = 2
     with pytest.raises(DecodeError, match="version 2"):
         decode(resigned(bytes(body)), VERIFY)
+
+
+GOLDEN = Path(__file__).parent / "golden" / "message-1.hex"
+GOLDEN_HEADER = Header(
+    "taipei",
+    "00ff",
+    "part",
+    from_lsn=1 << 33,
+    to_lsn=(1 << 33) + 5,
+    xid=741,
+    first_commit_us=-2,
+    last_commit_us=3,
+    published_us=1,
+    clock_us=848_000_000_000_000,
+    transactions=1,
+    changes_total=40,
+    rules_version="not hexadecimal",
+    positions={"us": Position("", 7, 8, 9)},
+    part=Part(741, 2, is_last=True),
+    lineage=[Lineage("beef", 1 << 32)],
+)
+
+
+def test_a_message_of_format_version_1_stays_readable() -> None:
+    """Made once with ``encode(GOLDEN_HEADER, [every_encoding()], SIGN)``; streams hold such messages for days."""
+    body = bytes.fromhex(GOLDEN.read_text())
+    assert decode(body, VERIFY) == (GOLDEN_HEADER, [every_encoding()])
 
 
 def test_a_heartbeat_is_small() -> None:
