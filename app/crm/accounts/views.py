@@ -1,0 +1,56 @@
+"""Log-in and preferences."""
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import LoginView
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST
+
+from crm.accounts.access import person
+from crm.accounts.forms import PreferencesForm
+from crm.accounts.services import update_preferences
+from crm.core.editing import edit_row, see
+
+
+@method_decorator(login_not_required, name="dispatch")
+class LogIn(LoginView):
+    """The log-in page, with the choice of language for those whom the node does not know yet."""
+
+    template_name = "accounts/log_in.html"
+    redirect_authenticated_user = True
+    extra_context = {"languages": settings.LANGUAGES}  # noqa: RUF012  (Django's own attribute)
+
+
+@login_not_required
+@require_POST
+def choose_language(request: HttpRequest) -> HttpResponse:
+    """Keep the language that somebody chose before log-in, in this browser."""
+    back = request.POST.get("next", "")
+    safe = url_has_allowed_host_and_scheme(back, {request.get_host()}, request.is_secure())
+    response = see(back if safe else reverse("log_in"))
+    language = request.POST.get("language")
+    if language in dict(settings.LANGUAGES):
+        response.set_cookie(
+            settings.LANGUAGE_COOKIE_NAME,
+            language,
+            max_age=365 * 24 * 3600,
+            secure=settings.LANGUAGE_COOKIE_SECURE,
+            httponly=settings.LANGUAGE_COOKIE_HTTPONLY,
+            samesite="Lax",
+        )
+    return response
+
+
+def preferences(request: HttpRequest) -> HttpResponse:
+    """A person's own language, time zone and name."""
+    return edit_row(
+        request,
+        row=person(request),
+        form_class=PreferencesForm,
+        save=update_preferences,
+        template="accounts/preferences.html",
+        back=reverse("preferences"),
+    )

@@ -1,0 +1,34 @@
+"""What changes products."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from crm.catalog.models import Product
+from crm.core.folding import search_text
+from crm.core.sites import this_site
+from crm.core.versions import Outcome
+from crm.core.writing import write_edit
+
+
+def product_search_text(values: Mapping[str, Any]) -> str:
+    """What a product is found by; for loaders too."""
+    return search_text(texts=[values[name] for name in ("name", "code", "brand", "category", "department")])
+
+
+def create_product(*, key: UUID, values: Mapping[str, Any]) -> Product:
+    """Add a product; the same key again gives the product that is there."""
+    own = {"owner_site": this_site().name, "search_text": product_search_text(values)}
+    return Product.objects.get_or_create(pk=key, defaults={**values, **own})[0]
+
+
+def update_product(*, key: UUID, fields: tuple[str, ...], seen: str, typed: Mapping[str, Any]) -> Outcome:
+    """Save what changed of a product, or tell what clashes."""
+    return write_edit(
+        Product.objects.all(),
+        key=key,
+        fields=fields,
+        seen=seen,
+        typed=typed,
+        derive=lambda after: {"search_text": product_search_text(after)},
+    )

@@ -1,0 +1,1 @@
+"""Django's PostgreSQL backend with the password in a file."""

@@ -1,0 +1,81 @@
+"""Amounts, ages and moments as people read them, in the reader's language and time zone."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.utils import formats, timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+# Currencies in which cents are not used in daily life; they are shown where an amount has them.
+_WHOLE = frozenset({"TWD", "JPY"})
+
+
+def money(amount: Decimal, currency: str) -> str:
+    """An amount with its ISO code, never a symbol: `$` is written in Taipei as in New York."""
+    places = 0 if currency in _WHOLE and amount == amount.to_integral_value() else 2
+    return f"{currency} {amount:,.{places}f}".strip()
+
+
+def quantity(number: Decimal) -> str:
+    """A number without spare zeros."""
+    return f"{number.normalize() + 0:,f}"
+
+
+def thousands(number: int) -> str:
+    """A whole number with its thousands parted."""
+    return f"{number:,}"
+
+
+def age(seconds: float | None) -> str:
+    """How long ago, in the largest unit that says enough."""
+    if seconds is None:
+        return "–"
+    if seconds < 1:
+        return _("< 1 s")
+    for limit, size, words in (
+        (90, 1, _("%d s")),
+        (5400, 60, _("%d min")),
+        (48 * 3600, 3600, _("%d h")),
+    ):
+        if seconds < limit:
+            return words % (seconds // size)
+    return _("%d d") % (seconds // 86400)
+
+
+def size(number: int | None) -> str:
+    """Bytes, in the unit that says enough."""
+    if number is None:
+        return "–"
+    for unit in ("B", "KB", "MB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}" if unit == "B" or number >= 10 else f"{number:.1f} {unit}"
+        number = number / 1000  # type: ignore[assignment]
+    return f"{number:.1f} GB"
+
+
+def day(moment: datetime) -> str:
+    """The day in the reader's zone: today and yesterday by name, this year without the year."""
+    local = timezone.localtime(moment)
+    today = timezone.localdate()
+    named = {
+        today: pgettext("day", "Today"),
+        today - timedelta(days=1): pgettext("day", "Yesterday"),
+        today + timedelta(days=1): pgettext("day", "Tomorrow"),
+    }
+    if local.date() in named:
+        return named[local.date()]
+    pattern = "MONTH_DAY_FORMAT" if local.year == today.year else "DATE_FORMAT"
+    return formats.date_format(local, pattern)
+
+
+def clock(moment: datetime) -> str:
+    """The time of day in the reader's zone."""
+    return f"{timezone.localtime(moment):%H:%M}"
+
+
+def moment_in_full(moment: datetime) -> str:
+    """The moment with its zone, so that nobody has to guess whose clock it is."""
+    local = timezone.localtime(moment)
+    offset = f"{local:%z}"
+    return f"{local:%Y-%m-%d %H:%M:%S} UTC{offset[:3]}:{offset[3:]} ({timezone.get_current_timezone_name()})"

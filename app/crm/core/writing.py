@@ -1,0 +1,54 @@
+"""The one way in which an edited row is saved: locked, weighed against what the writer saw, and only
+in the columns that changed. A column written with the value that it had is not an edit for
+replication either, but a stale one would overwrite what a peer changed meanwhile."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from crm.core.models import Replicated
+from crm.core.versions import Outcome, weigh
+
+M = TypeVar("M", bound=Replicated)
+Derive = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+
+
+def shown(row: Replicated, fields: tuple[str, ...]) -> dict[str, Any]:
+    """The values of a row that a form with these fields shows."""
+    return {field: getattr(row, row._meta.get_field(field).attname) for field in fields}  # noqa: SLF001
+
+
+@transaction.atomic
+def write_edit(
+    rows: QuerySet[M],
+    *,
+    key: UUID,
+    fields: tuple[str, ...],
+    seen: str,
+    typed: Mapping[str, Any],
+    derive: Derive = lambda _: {},
+) -> Outcome:
+    """Save what the writer changed, or nothing where somebody else changed the same.
+
+    `derive` gives the columns that follow from the fields, from their values after the edit.
+    """
+    row = rows.select_for_update(of=("self",)).get(pk=key)
+    current = shown(row, fields)
+    outcome = weigh(fields=fields, seen=seen, current=current, typed=typed)
+    if outcome.changes and not outcome.clashes:
+        after = current | dict(outcome.changes)
+        columns = _columns(row, outcome.changes) | dict(derive(after))
+        rows.filter(pk=key).update(**columns, updated_at=timezone.now())
+    return outcome
+
+
+def _columns(row: Replicated, changes: Mapping[str, Any]) -> dict[str, Any]:
+    return {row._meta.get_field(name).attname: _key(value) for name, value in changes.items()}  # noqa: SLF001
+
+
+def _key(value: Any) -> Any:
+    return value.pk if isinstance(value, Replicated) else value
