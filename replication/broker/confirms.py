@@ -28,6 +28,11 @@ class Ledger:
     _waiting: dict[int, _Entry] = field(default_factory=dict)
     _streams: dict[str, deque[_Entry]] = field(default_factory=dict)
 
+    @property
+    def oldest(self) -> int | None:
+        """The tag that has waited longest, None when nothing waits."""
+        return next(iter(self._waiting), None)
+
     def published(self, stream: str, token: int, size: int) -> None:
         """Enter the next publish. Tokens of one stream never fall."""
         entry = _Entry(stream, token, size)

@@ -3,12 +3,13 @@
 1. Publishes are pipelined; a token is reported once everything up to it is confirmed, in order.
 2. A message that the broker returns or refuses ends the connection: the owner connects again and
    publishes everything again that was not reported. Readers know duplicates by their LSNs.
-3. After `on_lost` nothing of the old connection is reported any more.
+3. A confirm that stays away ends the connection too: a broker that has just started may take a
+   message for a stream whose writer is not there yet, and never answer.
+4. After `on_lost` nothing of the old connection is reported any more.
 """
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from pika import BasicProperties, DeliveryMode
 from pika.adapters.select_connection import IOLoop
@@ -19,13 +20,13 @@ from pika.spec import Basic
 
 from replication.broker.confirms import Ledger
 from replication.broker.connection import Connection, parameters
+from replication.broker.retention import differs_in_retention_only, stream_arguments
 from replication.errors import BrokerUnavailable
 
 _CONNECT_SECONDS = 10.0
 _HEARTBEAT_SECONDS = 30
-_PRECONDITION_FAILED = 406
+_STALL_SECONDS = 30.0
 _DURABLE = BasicProperties(delivery_mode=DeliveryMode.Persistent.value)
-_RETENTION = ("x-max-length-bytes", "x-max-age", "x-stream-max-segment-size-bytes")
 
 
 class Publisher:
@@ -122,7 +123,18 @@ class Publisher:
     def _ready(self, channel: Channel, _frame: Method) -> None:
         if channel.connection is self._connection:
             self._channel = channel
+            self._watch(channel, None)
             self._on_open()
+
+    def _watch(self, channel: Channel, oldest_before: int | None) -> None:
+        """Give the connection up when one message has waited from one look to the next."""
+        if channel is not self._channel:
+            return
+        oldest = None if self.blocked else self._ledger.oldest
+        if oldest is not None and oldest == oldest_before:
+            self._lose(f"the broker left a message unconfirmed for {_STALL_SECONDS:g} s")
+        else:
+            self._loop.call_later(_STALL_SECONDS, partial(self._watch, channel, oldest))
 
     def _answered(self, channel: Channel, frame: Method) -> None:
         if channel is not self._channel:
@@ -171,7 +183,7 @@ class Publisher:
             return
         if not isinstance(reason, ChannelClosedByBroker):
             return
-        if _differs_in_retention_only(reason):
+        if differs_in_retention_only(reason):
             done()
         else:
             self._lose(str(reason))
@@ -187,21 +199,3 @@ class Publisher:
         self._ledger = Ledger()
         self.blocked = False
         return connection
-
-
-def stream_arguments(*, max_bytes: int, max_age_days: int) -> dict[str, Any]:
-    """The arguments of a stream queue. Retention drops whole segments, so these are small parts."""
-    segment = max(64 << 10, min(128 << 20, max_bytes // 16))
-    return {
-        "x-queue-type": "stream",
-        "x-max-length-bytes": max_bytes,
-        "x-max-age": f"{max_age_days}D",
-        "x-stream-max-segment-size-bytes": segment,
-    }
-
-
-def _differs_in_retention_only(reason: ChannelClosedByBroker) -> bool:
-    """Whether the queue is a stream of ours with another retention, and not some other queue."""
-    if reason.reply_code != _PRECONDITION_FAILED or "current is none" in reason.reply_text:
-        return False
-    return any(f"inequivalent arg '{name}'" in reason.reply_text for name in _RETENTION)

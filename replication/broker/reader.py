@@ -1,8 +1,9 @@
 """Reads one stream of a peer's broker, over the WAN, in a thread of its own.
 
 The prefetch bounds what is in flight and what the owner holds, so that a queue behind the reader
-needs no bound of its own. The owner keeps asking for deliveries while it waits for room: the
-connection's heartbeats are answered there.
+needs no bound of its own. The broker sends whole chunks (what it wrote at once, when messages came
+fast), so one chunk may pass the prefetch; after a cut one may go on inside a chunk all the same.
+The owner keeps asking for deliveries: the connection's heartbeats are answered there.
 """
 
 from collections import deque

@@ -128,4 +128,6 @@ def join(left: Stamps, right: Stamps) -> Stamps:
 
 def fresh_cells(packed: Sequence[int], at: int) -> Iterable[int]:
     """The identities of the cells that were written at moment ``at``."""
-    return (key >> 2 for key, number in zip(packed[2::2], packed[3::2], strict=True) if number == at and key & 3 == MOMENT)
+    return (
+        key >> 2 for key, number in zip(packed[2::2], packed[3::2], strict=True) if number == at and key & 3 == MOMENT
+    )

@@ -104,7 +104,8 @@ CREATE TABLE IF NOT EXISTS kuroshio.passage (
     to_lsn       pg_lsn NOT NULL,
     low          bigint NOT NULL,
     high         bigint NOT NULL,
-    applied      jsonb NOT NULL,
+    applied      jsonb NOT NULL,             -- site number -> LSN
+    changes      bigint NOT NULL DEFAULT 0,  -- of the origin's life, up to to_lsn
     PRIMARY KEY (site, to_lsn)
 );
 CREATE INDEX IF NOT EXISTS passage_high ON kuroshio.passage (site, high);

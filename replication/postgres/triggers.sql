@@ -26,8 +26,16 @@ CREATE OR REPLACE FUNCTION kuroshio.differs_source(column_name text, type oid) R
         THEN 'NEW.%1$I IS DISTINCT FROM OLD.%1$I'
         ELSE 'ROW(NEW.%1$I)::record *<> ROW(OLD.%1$I)::record' END, column_name) $gen$;
 
+-- Columns of a group differ together, so they share a stamp and travel whole (pitfall P11).
+CREATE OR REPLACE FUNCTION kuroshio.group_differs_source(relation oid, column_name text, rule jsonb) RETURNS text
+    LANGUAGE sql STABLE AS $gen$
+    SELECT string_agg(kuroshio.differs_source(attname, atttypid), ' OR ' ORDER BY attnum)
+      FROM pg_attribute
+     WHERE attrelid = relation AND NOT attisdropped
+       AND (attname = column_name OR coalesce(rule->'group', '[]') ? attname::text) $gen$;
+
 -- One column's share of the update function.
-CREATE OR REPLACE FUNCTION kuroshio.column_source(column_name text, type oid, rule jsonb, owner text) RETURNS text
+CREATE OR REPLACE FUNCTION kuroshio.column_source(relation oid, column_name text, rule jsonb, owner text) RETURNS text
     LANGUAGE plpgsql STABLE AS $gen$
 DECLARE
     here kuroshio.site;
@@ -41,7 +49,7 @@ BEGIN
             stamps := stamps || ARRAY[%2$s, at];
         ELSE
             stamps := kuroshio.put(stamps, %2$s, at);
-        END IF;$$, column_name, kuroshio.cell_key(column_name, 0), kuroshio.differs_source(column_name, type));
+        END IF;$$, column_name, kuroshio.cell_key(column_name, 0), kuroshio.group_differs_source(relation, column_name, rule));
     IF rule->>'rule' = 'site' AND rule->>'site' = here.name THEN
         has_authority := 'true';
     ELSIF rule->>'rule' = 'owner' THEN
@@ -108,7 +116,7 @@ BEGIN
     -- The text of these types does not depend on the session's settings.
     SELECT bool_and(a.atttypid::regtype IN ('uuid', 'int2', 'int4', 'int8', 'text', 'varchar', 'bpchar', 'numeric', 'bool'))
       INTO plain_key FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = ANY (replicated.key_columns);
-    SELECT coalesce(string_agg(kuroshio.column_source(attname, atttypid, replicated.rules->'columns'->attname, own), ''
+    SELECT coalesce(string_agg(kuroshio.column_source(a.attrelid, attname, replicated.rules->'columns'->attname, own), ''
                                ORDER BY kuroshio.cell_key(attname, 0)), ''),
            coalesce(string_agg(kuroshio.insert_source(attname, replicated.rules->'columns'->attname, own), ''), '')
       INTO updates, inserts

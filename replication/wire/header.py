@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple, get_args
 
+from replication.core.progress import Position
 from replication.errors import DecodeError, InvariantError
 from replication.wire.binary import Reader, Writer
 
@@ -16,15 +17,6 @@ FORMAT_VERSION: Final = 1
 
 Kind = Literal["changes", "part", "heartbeat", "start"]
 _KINDS: Final = get_args(Kind)
-
-
-class Position(NamedTuple):
-    """How far a site has an origin's log: the incarnation, and in it the newest applied transaction."""
-
-    incarnation: str
-    lsn: int
-    xid: int
-    commit_us: int
 
 
 class Part(NamedTuple):
@@ -36,7 +28,7 @@ class Part(NamedTuple):
 
 
 class Lineage(NamedTuple):
-    """An earlier incarnation of an origin's log, and the LSN where it ended."""
+    """An incarnation of an origin's log, and the LSN where it starts."""
 
     incarnation: str
     lsn: int
@@ -67,7 +59,7 @@ class Header:
     """What the origin had durably applied of others, by site."""
     part: Part | None = None
     lineage: list[Lineage] = field(default_factory=list)
-    """In ``start``: the incarnations before this one, oldest first."""
+    """In ``start``: the incarnations of this LSN space, oldest first, this one last."""
     version: int = FORMAT_VERSION
 
 

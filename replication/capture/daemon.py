@@ -1,0 +1,73 @@
+"""The capture daemon: runs sessions for ever, with a growing pause after a fault that time mends."""
+
+import time
+
+import psycopg
+
+from replication import events, metrics
+from replication.capture.deletes import Deletes
+from replication.capture.fence import FencedError
+from replication.capture.gather import Gatherer
+from replication.capture.session import PART_CHANGES, Session, Tools
+from replication.capture.shapes import Shape, shape_of
+from replication.core.rules import RAISES_EPOCH
+from replication.errors import TransientError, UsageError
+from replication.keys import signer, verifier
+from replication.postgres import capturing
+from replication.postgres.catalog import describe
+from replication.postgres.connect import Connection, connect
+from replication.wire.pglogical import Relation
+from sitecfg import Config, Site
+
+_PAUSE_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
+_FENCED_SECONDS = 10.0
+
+
+def gatherer_for(config: Config, connection: Connection) -> Gatherer:
+    """A gatherer that asks this database what its tables are."""
+
+    def shape(relation: Relation) -> Shape | None:
+        try:
+            table = describe(connection, relation.schema, relation.name)
+        except UsageError:
+            return None  # dropped since: no site can apply it
+        rules = config.rules.table(str(table))
+        ruled = frozenset(name for name in table.values if rules.column(name).rule in RAISES_EPOCH)
+        return shape_of(relation, table.key, [column.name for column in table.columns], ruled)
+
+    def key_of(schema: str, name: str) -> tuple[str, ...] | None:
+        row = connection.execute(
+            "SELECT key_columns FROM kuroshio.replicated_table WHERE nspname = %s AND relname = %s", (schema, name)
+        ).fetchone()
+        return tuple(row[0]) if row else None  # type: ignore[arg-type]
+
+    return Gatherer(shape, Deletes(key_of), PART_CHANGES)
+
+
+def run(config: Config, site: Site) -> None:
+    """Capture until the process is ended."""
+    metrics.serve(site.metrics.capture_port)
+    tools = Tools(config, site, signer(site), verifier(config, site), lambda connection: gatherer_for(config, connection))
+    failures = 0
+    while True:
+        began = time.monotonic()
+        pause = _run_once(tools, failures)
+        failures = 0 if time.monotonic() - began > 30 else failures + 1
+        time.sleep(pause)
+
+
+def _run_once(tools: Tools, failures: int) -> float:
+    """One session; returns the pause before the next."""
+    log = events.logger()
+    try:
+        with connect(tools.site.dsn(), name="capture control") as connection:
+            try:
+                Session(tools, connection).run()
+            except FencedError as fault:
+                log.error(events.CAPTURE_FENCED, reason=str(fault))
+                metrics.CAPTURE_FENCED.set(1)
+                capturing.record_state(connection, "fenced", str(fault))
+                return _FENCED_SECONDS
+    except (TransientError, psycopg.OperationalError, OSError) as fault:
+        log.warning(events.CAPTURE_INTERRUPTED, reason=str(fault))
+    return _PAUSE_SECONDS[min(failures, len(_PAUSE_SECONDS) - 1)]

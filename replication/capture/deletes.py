@@ -1,0 +1,53 @@
+"""Deletes on the wire: the captured insert of a tombstone (pitfall P15: the WAL's own delete carries only the key)."""
+
+from collections.abc import Callable
+
+from replication.capture.gather import Batch
+from replication.capture.shapes import Plan
+from replication.core.arrays import parse_array
+from replication.errors import InvariantError
+from replication.wire.pglogical import Insert, Update, Values
+
+SAW = "saw"
+
+
+class Deletes:
+    """Turns tombstones into the ``D`` sections of their tables. ``key_of`` names a replicated table's key columns, or
+    None where the table is not replicated any more."""
+
+    def __init__(self, key_of: Callable[[str, str], tuple[str, ...] | None]) -> None:
+        self._key_of = key_of
+        self._plans: dict[tuple[str, str], Plan | None] = {}
+
+    def __call__(self, event: Insert | Update, batch: Batch) -> None:
+        row = dict(zip(event.relation.columns, event.values, strict=True))
+        table = _text(row["nspname"]), _text(row["relname"])
+        plan = self._plan(table)
+        if plan is None:
+            return
+        key = parse_array(_text(row["key"]))
+        buffer = batch.buffer(plan)
+        buffer.add(tuple(part.encode() for part in key if part is not None), int(_text(row["deleted"])), 0)
+        saw = row["saw"]
+        buffer.blobs.setdefault(SAW, []).append(saw if type(saw) is bytes else None)
+        for name, number in (("life", int(_text(row["life"]))), ("referential", int(_text(row["referential"]) == "t"))):
+            default = 1 if name == "life" else 0
+            if number != default or name in buffer.extra:
+                buffer.set_extra(name, number, default)
+        batch.changes += 1
+
+    def _plan(self, table: tuple[str, str]) -> Plan | None:
+        if table not in self._plans:
+            key = self._key_of(*table)
+            self._plans[table] = Plan(table, "D", key, len(key), _no_pick, ()) if key else None
+        return self._plans[table]
+
+
+def _no_pick(values: Values) -> tuple[bytes | None, ...]:
+    raise InvariantError(f"a delete's values come from its tombstone, not from {len(values)} columns")
+
+
+def _text(value: object) -> str:
+    if type(value) is not bytes:
+        raise InvariantError("a tombstone was sent without one of its columns")
+    return value.decode()

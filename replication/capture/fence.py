@@ -1,0 +1,7 @@
+"""The one fault after which capture does not try again by itself."""
+
+from replication.errors import KuroshioError
+
+
+class FencedError(KuroshioError):
+    """This database must not send: what it would say may contradict what it has said. A person must look."""

@@ -1,0 +1,274 @@
+"""Gathers decoded transactions into batches of sections: pure, and the inner loop of capture.
+
+1. A batch holds whole transactions, or (``part``) a run of one large transaction's changes.
+2. Where a large transaction is cut depends on that transaction alone, so that a rebuilt log cuts it alike.
+3. What travels is decided by fresh stamps: a row without any, or a cell without one, stays home.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from replication.capture.shapes import Plan, Shape, fresh_keys, require_values
+from replication.core.stamps import LIFE
+from replication.errors import InvariantError
+from replication.wire.message import Section
+from replication.wire.pglogical import Begin, Commit, Insert, Relation, Update
+
+Describe = Callable[[Relation], Shape | None]
+OWN_SCHEMA = "kuroshio"
+
+
+class Buffer:
+    """The rows of one section as they come in."""
+
+    __slots__ = ("blobs", "extra", "moments", "plan", "rows", "seen")
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.rows: list[tuple[bytes | None, ...]] = []
+        self.moments: list[int] = []
+        self.seen: list[int] = []
+        self.extra: dict[str, list[int]] = {}
+        self.blobs: dict[str, list[bytes | None]] = {}
+
+    def add(self, row: tuple[bytes | None, ...], moment: int, seen: int) -> None:
+        """Append one change."""
+        self.rows.append(row)
+        self.moments.append(moment)
+        self.seen.append(seen)
+
+    def set_extra(self, name: str, number: int, default: int) -> None:
+        """Set an extra integer of the row added last; absent rows have the default."""
+        column = self.extra.setdefault(name, [])
+        column.extend([default] * (len(self.rows) - len(column)))
+        column[-1] = number
+
+    def take(self, start: int) -> "Buffer":
+        """Move the rows from ``start`` on to a new buffer."""
+        tail = Buffer(self.plan)
+        tail.rows, tail.moments, tail.seen = self.rows[start:], self.moments[start:], self.seen[start:]
+        for mine, other in ((self.extra, tail.extra), (self.blobs, tail.blobs)):
+            for name, column in mine.items():
+                other[name] = column[start:]  # type: ignore[assignment]
+                del column[start:]
+        del self.rows[start:], self.moments[start:], self.seen[start:]
+        return tail
+
+    def absorb(self, other: "Buffer") -> None:
+        """Append all rows of another buffer of the same plan."""
+        for name in self.extra.keys() | other.extra.keys():
+            default = 1 if name == "life" else 0
+            column = self.extra.setdefault(name, [])
+            column.extend([default] * (len(self.rows) - len(column)))
+            column.extend(other.extra.get(name, []))
+        for name, blobs in other.blobs.items():
+            self.blobs.setdefault(name, []).extend(blobs)
+        self.rows += other.rows
+        self.moments += other.moments
+        self.seen += other.seen
+
+    def section(self) -> Section:
+        """The section for the wire."""
+        plan, count = self.plan, len(self.rows)
+        for name, column in self.extra.items():
+            column.extend([1 if name == "life" else 0] * (count - len(column)))
+        values: list[Any] = [list(column) for column in zip(*self.rows, strict=True)]
+        return Section(
+            plan.table, plan.op, plan.columns, plan.key_count, values, self.moments, self.seen, self.extra, self.blobs  # type: ignore[arg-type]
+        )
+
+
+@dataclass(slots=True)
+class Batch:
+    """What will be one message."""
+
+    buffers: dict[int, Buffer] = field(default_factory=dict)
+    changes: int = 0
+    transactions: int = 0
+    end_lsn: int = 0
+    xid: int = 0
+    first_commit_us: int = 0
+    last_commit_us: int = 0
+    part: tuple[int, int, bool] | None = None
+    fenced: bool = False
+
+    def buffer(self, plan: Plan) -> Buffer:
+        """The buffer of a plan; plans are unique objects for as long as their relation does not change."""
+        found = self.buffers.get(id(plan))
+        if found is None:
+            found = self.buffers[id(plan)] = Buffer(plan)
+        return found
+
+    def absorb(self, other: "Batch") -> None:
+        """Take in the batch that follows this one."""
+        for buffer in other.buffers.values():
+            self.buffer(buffer.plan).absorb(buffer)
+        self.changes += other.changes
+        self.transactions += other.transactions
+        self.end_lsn, self.xid, self.last_commit_us = other.end_lsn, other.xid, other.last_commit_us
+        self.first_commit_us = self.first_commit_us or other.first_commit_us
+
+    def sections(self) -> list[Section]:
+        """The sections for the wire."""
+        return [buffer.section() for buffer in self.buffers.values() if buffer.rows]
+
+    def moments(self) -> tuple[int, int]:
+        """The least and the greatest moment."""
+        every = [edge for b in self.buffers.values() if b.moments for edge in (min(b.moments), max(b.moments))]
+        return (min(every), max(every)) if every else (0, 0)
+
+
+class Gatherer:
+    """Feeds on decoder events; ``batch`` holds what is complete, ``parts`` what was cut off a large transaction."""
+
+    def __init__(self, describe: Describe, tombstone: Callable[[Insert | Update, Batch], None], part_changes: int) -> None:
+        self._describe = describe
+        self._tombstone = tombstone
+        self._part_changes = part_changes
+        self._shapes: dict[int, Shape | None] = {}
+        self.batch = Batch()
+        self.parts: list[Batch] = []
+        self._marks: dict[int, int] | None = None
+        self._first: Buffer | None = None
+        self._in_transaction = 0
+        self._part_number = 0
+        self._xid = 0
+        self.is_open = False
+        """A transaction has begun and not ended."""
+
+    def feed(self, event: object) -> bool:
+        """Take one event in; True when a transaction ended."""
+        kind = type(event)
+        if kind is Insert or kind is Update:
+            self._change(event)  # type: ignore[arg-type]
+        elif kind is Begin:
+            self._begin(event)  # type: ignore[arg-type]
+        elif kind is Commit:
+            self._commit(event)  # type: ignore[arg-type]
+            return True
+        elif kind is Relation:
+            self._shapes.clear()
+        return False
+
+    def _begin(self, event: Begin) -> None:
+        self._xid = event.xid
+        self.is_open = True
+        self._in_transaction = self._part_number = 0
+        self._marks = None
+
+    def _commit(self, event: Commit) -> None:
+        batch = self.batch
+        self.is_open = False
+        batch.transactions += 1
+        batch.end_lsn = event.end_lsn
+        batch.xid = self._xid
+        batch.last_commit_us = event.commit_us
+        batch.first_commit_us = batch.first_commit_us or event.commit_us
+        if self._part_number:
+            self._cut_part(is_last=True)
+
+    def _change(self, event: Insert | Update) -> None:
+        relation = event.relation
+        shape = self._shapes.get(id(relation), self)
+        if shape is self:
+            shape = self._shapes[id(relation)] = None if relation.schema == OWN_SCHEMA else self._describe(relation)
+        if shape is None:
+            self._own(event)
+            return
+        text = event.values[shape.stamps_at]  # type: ignore[union-attr]
+        if type(text) is not bytes:
+            raise InvariantError(f"{relation.schema}.{relation.name}: a row was written without its stamp")
+        stamps = [int(number) for number in text[1:-1].split(b",")]
+        if type(event) is Insert:
+            buffer = self._insert(shape, event, stamps)  # type: ignore[arg-type]
+        else:
+            buffer = self._update(shape, event, stamps)  # type: ignore[arg-type]
+        if buffer is not None:
+            self._count(buffer)
+
+    def _insert(self, shape: Shape, event: Insert, stamps: list[int]) -> Buffer:
+        plan = shape.insert
+        buffer = self.batch.buffer(plan)
+        buffer.add(plan.pick(event.values), stamps[0], stamps[1])
+        if len(stamps) > 2:
+            self._extras(buffer, plan, stamps)
+        return buffer
+
+    def _update(self, shape: Shape, event: Update, stamps: list[int]) -> Buffer | None:
+        newest = max(stamps[0], *stamps[3::2]) if len(stamps) > 2 else stamps[0]
+        if newest <= stamps[1]:
+            return None
+        plan = shape.update(fresh_keys(stamps, newest))
+        row = plan.pick(event.values)
+        require_values(row, plan)
+        buffer = self.batch.buffer(plan)
+        buffer.add(row, newest, stamps[1])
+        if plan.authority or LIFE in stamps:
+            self._extras(buffer, plan, stamps)
+        return buffer
+
+    def _extras(self, buffer: Buffer, plan: Plan, stamps: list[int]) -> None:
+        numbers = dict(zip(stamps[2::2], stamps[3::2], strict=True))
+        if LIFE in numbers:
+            buffer.set_extra("life", numbers[LIFE], 1)
+        for name, key in plan.authority:
+            if key in numbers:
+                buffer.set_extra(name, numbers[key], 0)
+
+    def _own(self, event: Insert | Update) -> None:
+        if event.relation.name == "fence":
+            self.batch.fenced = True
+        elif event.relation.name == "tombstone":
+            before = self.batch.changes
+            self._tombstone(event, self.batch)
+            if self.batch.changes > before:
+                self.batch.changes = before
+                self._count(next(reversed(self.batch.buffers.values())))
+
+    def _count(self, buffer: Buffer) -> None:
+        """One more change in this transaction; the second one notes where the transaction began in each buffer."""
+        self.batch.changes += 1
+        count = self._in_transaction = self._in_transaction + 1
+        if count == 1:
+            self._first = buffer
+        elif self._marks is None:
+            self._mark(buffer)
+        if count % self._part_changes == 0:
+            self._cut_part(is_last=False)
+
+    def _mark(self, second: Buffer) -> None:
+        marks = {key: len(buffer.rows) for key, buffer in self.batch.buffers.items()}
+        for buffer in (self._first, second):
+            assert buffer is not None
+            marks[id(buffer.plan)] -= 1
+        self._marks = marks
+
+    def _cut_part(self, *, is_last: bool) -> None:
+        whole, part = self.batch, Batch()
+        if self._part_number == 0:
+            marks = self._marks or {}
+            for key, buffer in whole.buffers.items():
+                start = marks.get(key, 0)
+                if start < len(buffer.rows):
+                    part.buffers[key] = buffer.take(start)
+            part.changes = sum(len(buffer.rows) for buffer in part.buffers.values())
+            whole.changes -= part.changes
+            if whole.transactions:
+                self.parts.append(whole)
+            self._marks = {}
+        else:
+            part = whole
+        part.part = (self._xid, self._part_number, is_last)
+        part.xid = self._xid
+        self._part_number += 1
+        self.parts.append(part)
+        self.batch = Batch()
+
+    def take(self) -> list[Batch]:
+        """All that is complete, in order. Between transactions everything is; within one, only the parts."""
+        done, self.parts = self.parts, []
+        if self.batch.transactions and not self.is_open:
+            done.append(self.batch)
+            self.batch = Batch()
+        return done

@@ -1,0 +1,270 @@
+"""One run of capture, from connecting until something breaks: a single loop that watches the slot and the broker.
+
+What was published and not confirmed when a run ends is read from the slot again by the next one, which begins where
+the broker's lanes end. Nothing is kept in memory across runs.
+"""
+
+import select
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pika.adapters.select_connection import IOLoop
+
+from replication import events, metrics
+from replication.broker.names import Lane, directory_name, stream_name
+from replication.broker.publisher import Publisher
+from replication.capture.gather import Gatherer
+from replication.capture.lanes import Lanes, LaneState
+from replication.capture.opening import LANES, Tails, check_ahead, check_identity, examine
+from replication.capture.vectors import Vectors
+from replication.clock import now_us
+from replication.core.progress import format_lsn, stable
+from replication.errors import TransientError
+from replication.keys import incarnation_file
+from replication.postgres import capturing
+from replication.postgres.capturing import Identity
+from replication.postgres.connect import Connection
+from replication.postgres.install import REPLICATION_SET, SLOT, new_incarnation
+from replication.postgres.slot import SlotStream
+from replication.wire.header import Header
+from replication.wire.pglogical import Decoder
+from sitecfg import Config, Site
+
+TICK_SECONDS = 1.0
+PACKED_SECONDS = 1.0
+BATCH_CHANGES = 2500
+PART_CHANGES = 5000
+MAX_UNCONFIRMED_BYTES = 16 << 20
+_SLICE = 20_000
+"""Plugin messages read before the loop looks at the broker again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a run needs and does not make itself."""
+
+    config: Config
+    site: Site
+    sign: Callable[[bytes], bytes]
+    verify: Callable[[str, bytes, bytes], None]
+    gatherer: Callable[[Connection], Gatherer]
+
+
+class Session:
+    """Use once: ``run`` returns only by raising."""
+
+    def __init__(self, tools: Tools, connection: Connection) -> None:
+        self._tools = tools
+        self._connection = connection
+        self._loop = IOLoop()
+        self._fault: Exception | None = None
+        self._decoder = Decoder()
+        self._gatherer = tools.gatherer(connection)
+        self._vectors = Vectors()
+        self._watching = False
+        self._own: Identity
+        self._stream: SlotStream
+        self._lanes: Lanes
+        self._publisher = Publisher(
+            self._loop,
+            tools.site.broker_url(),
+            on_open=self._guarded(self._opened),
+            on_confirmed=self._confirmed,
+            on_lost=lambda reason: self._stop(TransientError(f"the broker was lost: {reason}")),
+        )
+
+    def run(self) -> None:
+        """Capture until something breaks, then raise what did."""
+        self._own = capturing.identity(self._connection)
+        file = incarnation_file(self._tools.site)
+        check_identity(self._connection, self._own, file.read_text().strip() if file.exists() else None)
+        self._publisher.connect()
+        try:
+            self._loop.start()
+        finally:
+            self._publisher.close()
+            if hasattr(self, "_stream"):
+                self._stream.close()
+        raise self._fault or TransientError("the loop ended")
+
+    def _stop(self, fault: Exception) -> None:
+        self._fault = self._fault or fault
+        self._loop.stop()
+
+    def _guarded(self, step: Callable[[], None]) -> Callable[[], None]:
+        """The loop's callbacks end the run with what they raise."""
+
+        def guarded() -> None:
+            try:
+                step()
+            except Exception as fault:  # noqa: BLE001  the top of this process's loop; `run` raises it again
+                self._stop(fault)
+
+        return guarded
+
+    # -- opening -------------------------------------------------------------------------------------------------------
+
+    def _opened(self) -> None:
+        tails = examine(self._tools.site.broker_url(), self._own, self._tools.verify)
+        check_ahead(self._connection, tails)
+        if not tails.intact:
+            tails = self._rebuild()
+        fresh = not tails.announced
+        streams = [stream_name(self._own.name, self._own.incarnation, lane) for lane in LANES]
+        self._declare([*streams, directory_name(self._own.name)], lambda: self._begin(tails, opens=fresh))
+
+    def _rebuild(self) -> Tails:
+        """Start a new incarnation at the slot. The first one of all is as it was initialised: nothing was published."""
+        own, lsn = self._own, capturing.slot_confirmed(self._connection)
+        assert lsn is not None
+        born_here = len(own.lineage) == 1 and own.changes == 0 and own.live_lsn == own.lineage[0][1]
+        if not born_here:
+            token = new_incarnation()
+            capturing.begin_incarnation(self._connection, own, token, lsn)
+            incarnation_file(self._tools.site).write_text(token + "\n")
+            events.logger().warning(events.LOG_REBUILT, incarnation=token, before=own.incarnation, lsn=format_lsn(lsn))
+            self._own = capturing.identity(self._connection)
+        return Tails(self._own.live_lsn, self._own.packed_lsn, self._own.changes, intact=False, announced=False)
+
+    def _declare(self, streams: list[str], done: Callable[[], None]) -> None:
+        if not streams:
+            self._guarded(done)()
+            return
+        limits = self._tools.site.limits
+        self._publisher.declare(
+            streams[0],
+            max_bytes=limits.stream_retention_bytes,
+            max_age_days=limits.stream_retention_days,
+            done=lambda: self._declare(streams[1:], done),
+        )
+
+    def _begin(self, tails: Tails, *, opens: bool) -> None:
+        own = self._own
+        self._lanes = Lanes(
+            LaneState("live", tails.live_lsn, min(own.live_lsn, tails.live_lsn)),
+            LaneState("packed", tails.packed_lsn, min(own.packed_lsn, tails.packed_lsn)),
+            self._publish,
+            self._header,
+            self._tools.sign,
+            tails.changes,
+        )
+        if not tails.intact:
+            self._lanes.start(list(own.lineage), own.live_lsn, now_us())
+        if opens:
+            self._publisher.publish(directory_name(own.name), own.incarnation.encode(), 0)
+        start = min(tails.live_lsn, tails.packed_lsn)
+        self._stream = SlotStream(self._tools.site.dsn(), SLOT, start, [REPLICATION_SET])
+        events.logger().info(events.CAPTURE_STARTED, lsn=format_lsn(start), incarnation=own.incarnation)
+        self._watch()
+        self._tick()
+
+    def _header(self, from_lsn: int) -> Header:
+        return Header(
+            self._own.name,
+            self._own.incarnation,
+            rules_version=self._tools.config.rules.version,
+            positions=self._vectors.at(from_lsn),
+        )
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        if not self._watching:
+            self._loop.add_handler(self._stream.fileno(), self._readable, self._loop.READ)
+            self._watching = True
+
+    def _unwatch(self) -> None:
+        if self._watching:
+            self._loop.remove_handler(self._stream.fileno())
+            self._watching = False
+
+    def _readable(self, _fd: int, _events: int) -> None:
+        self._guarded(self._read)()
+
+    def _read(self) -> None:
+        feed, decode, count = self._gatherer.feed, self._decoder.feed, 0
+        more = True
+        while more and count < _SLICE:
+            for payload in self._stream.payloads():
+                count += 1
+                if feed(decode(payload)) and self._gatherer.batch.changes >= BATCH_CHANGES:
+                    self._flush()
+            if self._gatherer.parts:
+                self._flush()
+            more = bool(select.select([self._stream.fileno()], [], [], 0)[0])
+        if not more and not self._gatherer.is_open:
+            self._flush()
+        if self._stream.wants_reply:
+            self._confirm_slot()
+        if self._publisher.unconfirmed_bytes > MAX_UNCONFIRMED_BYTES or self._publisher.blocked:
+            self._unwatch()
+
+    def _flush(self) -> None:
+        for batch in self._gatherer.take():
+            if batch.changes or batch.part or batch.fenced:
+                self._vectors.passed(batch, self._lanes.live.published_lsn)
+                self._lanes.put(batch, now_us())
+                metrics.TRANSACTIONS_CAPTURED.inc(batch.transactions)
+
+    def _publish(self, lane: Lane, body: bytes, lsn: int) -> None:
+        self._publisher.publish(stream_name(self._own.name, self._own.incarnation, lane), body, lsn)
+        metrics.CAPTURE_BYTES.labels(lane).inc(len(body))
+
+    def _confirmed(self, stream: str, lsn: int) -> None:
+        for lane in (self._lanes.live, self._lanes.packed):
+            if stream.endswith("." + lane.name):
+                lane.confirmed_lsn = max(lane.confirmed_lsn, lsn)
+        if not self._watching and self._publisher.unconfirmed_bytes < MAX_UNCONFIRMED_BYTES // 2:
+            self._watch()
+
+    # -- every second --------------------------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        self._loop.call_later(TICK_SECONDS, self._guarded(self._tick))
+        now = now_us()
+        if self._lanes.waiting and now - self._lanes.waiting_since_us >= PACKED_SECONDS * 1e6:
+            self._lanes.flush_packed(now)
+        self._heartbeat(now)
+        self._vectors.sample(*capturing.sample(self._connection))
+        self._vectors.store(self._connection, self._own.number, self._lanes.changes, self._site_numbers())
+        self._confirm_slot()
+        capturing.record(
+            self._connection,
+            self._lanes.live.confirmed_lsn,
+            self._lanes.packed.confirmed_lsn,
+            self._lanes.changes,
+            self._lanes.last_commit_us,
+            "running",
+        )
+        if not self._watching and not self._publisher.blocked:
+            self._watch()
+
+    def _site_numbers(self) -> dict[str, int]:
+        return {name: site.number for name, site in self._tools.config.sites.items()}
+
+    def _heartbeat(self, now: int) -> None:
+        """Behind everything up to the sampled WAL position, and only where nothing else spoke in the last second."""
+        lsn = self._vectors.newest_lsn
+        if lsn is None or self._stream.server_lsn < lsn or self._gatherer.is_open or self._gatherer.batch.transactions:
+            return
+        lanes = self._lanes
+        if now - lanes.live.published_us >= TICK_SECONDS * 0.9e6:
+            lanes.heartbeat(lanes.live, lsn, now)
+        if lanes.waiting is None and now - lanes.packed.published_us >= TICK_SECONDS * 4.5e6:
+            lanes.heartbeat(lanes.packed, lsn, now)
+
+    def _confirm_slot(self) -> None:
+        """The slot lets go of what every peer has durably applied or, past the bound, of what the broker has confirmed."""
+        own, lanes = self._own, self._lanes
+        applied = capturing.applied_by_peers(self._connection, own)
+        stored = min(lanes.live.confirmed_lsn, lanes.packed.confirmed_lsn)
+        peers = [name for name in self._tools.config.sites if name != own.name]
+        passed = stable([applied.get(peer) for peer in peers]) if peers else stored
+        held = self._stream.server_lsn - (passed or capturing.slot_confirmed(self._connection) or 0)
+        beyond = held > self._tools.site.limits.held_wal_bytes
+        metrics.WAL_BOUND_PASSED.set(beyond)
+        metrics.SLOT_RETAINED.set(max(held, 0))
+        if beyond:
+            events.logger().warning(events.WAL_BOUND_PASSED, held_bytes=held)
+        flushed = stored if beyond else min(passed or 0, stored)
+        self._stream.confirm(lanes.live.published_lsn, flushed, ask=True)

@@ -1,0 +1,48 @@
+"""What is logged: past-tense events with their fields, as JSON lines on standard error. Never a row's values.
+
+``log.info(EVENT, field=…)``; the events are declared here, in one place.
+"""
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+CAPTURE_STARTED = "capture_started"
+CAPTURE_INTERRUPTED = "capture_interrupted"
+CAPTURE_FENCED = "capture_fenced"
+LOG_REBUILT = "log_rebuilt"
+WAL_BOUND_PASSED = "wal_bound_passed"
+APPLY_STARTED = "apply_started"
+APPLY_INTERRUPTED = "apply_interrupted"
+READING_STARTED = "reading_started"
+READING_INTERRUPTED = "reading_interrupted"
+READING_STOPPED = "reading_stopped"
+MESSAGE_REFUSED = "message_refused"
+CHANGE_PARKED = "change_parked"
+CLOCK_ADRIFT = "clock_adrift"
+BATCH_RETRIED = "batch_retried"
+BATCH_BISECTED = "batch_bisected"
+CONFLICT_RECORDED = "conflict_recorded"
+
+
+def configure(**context: Any) -> None:
+    """Log everything of ours in one form; ``context`` stands in every line."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s")
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(**context)
+
+
+def logger() -> Any:
+    """The bound logger."""
+    return structlog.get_logger()
