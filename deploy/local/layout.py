@@ -7,6 +7,7 @@ folder has too long a name for one.
 
 import hashlib
 import os
+import socket
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +84,13 @@ def local_of(config: Config) -> Local:
     if config.local is None:
         raise StackError(f"{config.directory} has no local.toml: its sites are not on this machine")
     return config.local
+
+
+def is_taken(port: int) -> bool:
+    """Whether somebody listens on this port of the machine."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def put(path: Path, text: str, *, mode: int = 0o600) -> bool:

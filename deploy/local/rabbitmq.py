@@ -12,7 +12,7 @@ from typing import Any
 
 import pika
 
-from deploy.local.layout import Layout, put
+from deploy.local.layout import Layout, is_taken, put
 from deploy.local.say import StackError
 from sitecfg import Config, Site
 from sitecfg.secrets import read_secret
@@ -128,6 +128,8 @@ def _user(name: str, password: str) -> dict[str, Any]:
 
 def is_ready(site: Site) -> bool:
     """Whether the broker lets the site's own user in."""
+    if not is_taken(site.broker.port):
+        return False
     parameters = pika.URLParameters(site.broker_url())
     parameters.socket_timeout = parameters.stack_timeout = parameters.blocked_connection_timeout = 2
     try:

@@ -7,14 +7,13 @@ tables; then daemons and web nodes. Each step is a no-op where it is done alread
 import fcntl
 import shutil
 import signal
-import socket
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from os import kill
 
 from deploy.local import contents, credentials, postgres, processes, rabbitmq
-from deploy.local.layout import Layout, local_of
+from deploy.local.layout import Layout, is_taken, local_of
 from deploy.local.programs import DAEMONS, EPMD, INFRASTRUCTURE, WAN, WEB, names, programs
 from deploy.local.say import Say, StackError
 from deploy.local.supervisor import Supervisor, configure, wait_until
@@ -89,14 +88,14 @@ class Stack:
         ports = [local.epmd_port, local.wan_control_port]
         for site in self.sites:
             ports += [site.database.port, site.broker.port, *(peer.port for peer in site.peers.values())]
-        taken = [str(port) for port in ports if _is_taken(port)]
+        taken = [str(port) for port in ports if is_taken(port)]
         if taken:
             raise StackError(f"taken by other programs: port {', '.join(taken)}")
 
     def _start_servers(self) -> None:
         self._say(f"starting what does not run of PostgreSQL and RabbitMQ of {', '.join(self.config.sites)}")
         self.supervisor.start_programs([EPMD, WAN])
-        wait_until("epmd listens", lambda: _is_taken(local_of(self.config).epmd_port), DAEMON_SECONDS)
+        wait_until("epmd listens", lambda: is_taken(local_of(self.config).epmd_port), DAEMON_SECONDS)
         self.supervisor.start_programs(names(self.config, "broker"))
         self._at_each_site(lambda site: postgres.initialise(site, self.layout))
         self.supervisor.start_programs(names(self.config, "postgres"))
@@ -123,7 +122,7 @@ class Stack:
             self._at_each_site(self._await_web)
 
     def _await_web(self, site: Site) -> None:
-        wait_until(f"the web node of {site.name} answers", lambda: _is_taken(site.web.port), DAEMON_SECONDS)
+        wait_until(f"the web node of {site.name} answers", lambda: is_taken(site.web.port), DAEMON_SECONDS)
 
     def down(self) -> None:
         """Stop everything, also what a supervisor that was killed left behind."""
@@ -182,10 +181,3 @@ class Stack:
                 self._say(LOCK_HINT)
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield
-
-
-def _is_taken(port: int) -> bool:
-    """Whether somebody listens there."""
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -11,6 +11,7 @@ import sys
 import time
 import xmlrpc.client
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from typing import Any
 
 from supervisor.xmlrpc import SupervisorTransport
@@ -108,7 +109,7 @@ class Supervisor:
 
     def is_running(self) -> bool:
         try:
-            return bool(self._rpc.getState()["statename"] == "RUNNING")
+            return bool(self._call("getState")["statename"] == "RUNNING")
         except (OSError, http.client.HTTPException):
             return False
 
@@ -124,14 +125,14 @@ class Supervisor:
 
     def shut_down(self) -> None:
         """Ask supervisord to end, once all has stopped: by itself it stops a program a second."""
-        self._rpc.shutdown()
+        self._call("shutdown")
 
     def start_programs(self, names: Iterable[str]) -> None:
         """Start those that do not run; returns without waiting for them."""
         states = self.states()
         for name in names:
             if states[name] in STOPPED:
-                self._rpc.startProcess(name, WITHOUT_WAITING)
+                self._call("startProcess", name, WITHOUT_WAITING)
 
     def stop_programs(self, names: Iterable[str]) -> None:
         """Stop these together and wait until they have ended."""
@@ -148,7 +149,7 @@ class Supervisor:
 
     def _stop(self, name: str) -> None:
         try:
-            self._rpc.stopProcess(name, WITHOUT_WAITING)
+            self._call("stopProcess", name, WITHOUT_WAITING)
         except xmlrpc.client.Fault as fault:
             if "NOT_RUNNING" not in fault.faultString:  # it ended by itself meanwhile
                 raise
@@ -163,16 +164,15 @@ class Supervisor:
 
     def states(self) -> dict[str, str]:
         """Each program's state in supervisord's words."""
-        return {info["name"]: info["statename"] for info in self._rpc.getAllProcessInfo()}
+        return {info["name"]: info["statename"] for info in self._call("getAllProcessInfo")}
 
     def pid(self, name: str) -> int:
         """The program's process; 0 while it does not run."""
-        return int(self._rpc.getProcessInfo(name)["pid"])
+        return int(self._call("getProcessInfo", name)["pid"])
 
-    @property
-    def _rpc(self) -> Any:
-        transport = SupervisorTransport(None, None, f"unix://{self._layout.socket}")
-        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+    def _call(self, method: str, *arguments: object) -> Any:
+        with closing(SupervisorTransport(None, None, f"unix://{self._layout.socket}")) as transport:
+            return getattr(xmlrpc.client.ServerProxy("http://127.0.0.1", transport).supervisor, method)(*arguments)
 
 
 def wait_until(what: str, holds: Callable[[], bool], seconds: float) -> None:
