@@ -65,8 +65,13 @@ def day(moment: datetime) -> str:
     }
     if local.date() in named:
         return named[local.date()]
-    pattern = "MONTH_DAY_FORMAT" if local.year == today.year else "DATE_FORMAT"
+    pattern = pgettext("date format", "j M") if local.year == today.year else pgettext("date format", "j M Y")
     return formats.date_format(local, pattern)
+
+
+def long_day(moment: datetime) -> str:
+    """The day with its weekday, in the reader's zone."""
+    return formats.date_format(timezone.localtime(moment), pgettext("date format", "l, j F Y"))
 
 
 def clock(moment: datetime) -> str:

@@ -1,1 +1,1 @@
-"""Sample data."""
+"""Sample data: the Complete Journey transactions, and what they lack from a seeded generator."""

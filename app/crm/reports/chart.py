@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from crm.reports.globe import Report
 
-WIDTH, HEIGHT = 720, 240
+WIDTH, HEIGHT = 1120, 260
 LEFT, RIGHT, TOP, BOTTOM = 64, 8, 10, 24
 
 

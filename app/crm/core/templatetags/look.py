@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from django import template
 from django.forms import BoundField
 from django.templatetags.static import static
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
@@ -19,6 +20,7 @@ register.filter("age", words.age)
 register.filter("bytes", words.size)
 register.filter("quantity", words.quantity)
 register.filter("site_title", site_title)
+register.filter("long_day", words.long_day)
 register.filter("thousands", words.thousands)
 
 
@@ -76,7 +78,10 @@ def clock(when: datetime | None) -> SafeString | str:
 
 def _time(when: datetime, text: str) -> SafeString:
     return format_html(
-        '<time datetime="{:%Y-%m-%dT%H:%M:%S%z}" title="{}">{}</time>', when, words.moment_in_full(when), text
+        '<time datetime="{}" title="{}">{}</time>',
+        timezone.localtime(when).isoformat(timespec="seconds"),
+        words.moment_in_full(when),
+        text,
     )
 
 

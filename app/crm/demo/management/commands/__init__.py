@@ -1,0 +1,1 @@
+"""`demo_data` loads a site's share, `replay` lets transactions happen."""
