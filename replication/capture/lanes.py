@@ -83,16 +83,17 @@ class Lanes:
             self._send(lane, encode(header, [], self.sign, LIVE_LEVEL), lsn, now_us)
 
     def _put_one(self, lane: LaneState, batch: Batch, now_us: int, level: int) -> None:
-        if lane is self.live:
-            self.changes += batch.changes
         if batch.end_lsn <= lane.published_lsn:
             return
+        if lane is self.live:
+            self.changes += batch.changes
         header = self._header(lane, "changes", now_us)
         self._describe(header, batch)
         self._send(lane, encode(header, batch.sections(), self.sign, level), header.to_lsn, now_us)
 
     def _put_large(self, batch: Batch, now_us: int) -> None:
-        self.changes += batch.changes
+        if batch.part is not None or batch.end_lsn > self.live.published_lsn:
+            self.changes += batch.changes
         header = self._header(self.live, "part" if batch.part else "changes", now_us)
         self._describe(header, batch)
         header.from_lsn = min(self.live.published_lsn, self.packed.published_lsn)
