@@ -1,0 +1,11 @@
+"""How replication goes, for those who look: the read-only face of this package for applications.
+
+:func:`local_view` reads a site's own database alone, so it works during a cut, under any role that may SELECT in the
+schema ``kuroshio``. What one site cannot know of the others it says as unknown, or with the age of its knowledge:
+unreachable is not healthy (invariant 8).
+"""
+
+from replication.status.local import local_view
+from replication.status.views import LinkView, NotInitialisedError, SiteView
+
+__all__ = ["LinkView", "NotInitialisedError", "SiteView", "local_view"]

@@ -1,0 +1,126 @@
+"""From what a database holds to what is said of a link: pure.
+
+1. Knowledge has an age. A link into another site is known by that site's heartbeats alone; when these stop, its state
+   is unknown, whatever the last figures were (invariant 8).
+2. Every healthy link moves: an idle origin's heartbeats advance the position at every reader, each second on the live
+   lane, every five on the packed one. A position that stands still is a link that is cut.
+3. Being idle is not being late: lag counts from the newest commit applied only while changes wait; otherwise from the
+   newest message, which says that there was nothing more.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from replication.status.views import LinkView, State
+
+LATE_SECONDS = 10.0
+SILENT_SECONDS = {"live": 5.0, "packed": 12.0}
+STALE_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How far an origin is known to have come."""
+
+    lsn: int | None
+    changes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """What this site knows of its own reading of an origin."""
+
+    origin: str
+    state: str = "connecting"
+    reason: str = ""
+    lane: str = "live"
+    heard_at: datetime | None = None
+    lsn: int | None = None
+    commit_time: datetime | None = None
+    published_at: datetime | None = None
+    changes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a reader said, in its last heartbeat that is applied here, of what it has applied of an origin."""
+
+    reader: str
+    origin: str
+    lsn: int
+    changes: int | None
+    commit_time: datetime | None
+    heard_at: datetime
+    moved_at: datetime
+    """When its position of the origin last advanced, by our clock."""
+
+
+def incoming(own: str, at: Incoming, head: Head, now: datetime) -> LinkView:
+    """The link from an origin to this site."""
+    backlog = _difference(head.changes, at.changes)
+    lag = _lag(now, at.commit_time, at.published_at, behind=bool(backlog))
+    return LinkView(
+        at.origin,
+        own,
+        _incoming_state(at, lag, now),
+        lag,
+        at.commit_time if backlog else None,
+        backlog,
+        _difference(head.lsn, at.lsn),
+        at.commit_time,
+        at.heard_at,
+        at.reason if at.state == "stopped" else "",
+    )
+
+
+def _incoming_state(at: Incoming, lag: float | None, now: datetime) -> State:
+    if at.state == "stopped":
+        return "stopped"
+    if at.heard_at is None:
+        return "unknown"
+    if _age(now, at.heard_at) > SILENT_SECONDS.get(at.lane, STALE_SECONDS):
+        return "cut"
+    return "late" if lag is None or lag > LATE_SECONDS else "up"
+
+
+def said(link: Said, head: Head, now: datetime) -> LinkView:
+    """A link into another site, by that site's word."""
+    backlog = _difference(head.changes, link.changes)
+    lag = _lag(link.heard_at, link.commit_time, link.moved_at, behind=bool(backlog))
+    return LinkView(
+        link.origin,
+        link.reader,
+        _said_state(link, lag, now),
+        lag,
+        link.commit_time if backlog else None,
+        backlog,
+        _difference(head.lsn, link.lsn),
+        link.commit_time,
+        link.heard_at,
+    )
+
+
+def _said_state(link: Said, lag: float | None, now: datetime) -> State:
+    if _age(now, link.heard_at) > STALE_SECONDS:
+        return "unknown"
+    if _age(link.heard_at, link.moved_at) > SILENT_SECONDS["packed"]:
+        return "cut"
+    return "late" if lag is None or lag > LATE_SECONDS else "up"
+
+
+def unheard(origin: str, reader: str) -> LinkView:
+    """A link of which nothing is known."""
+    return LinkView(origin, reader, "unknown", None, None, None, None, None, None)
+
+
+def _lag(now: datetime, commit_time: datetime | None, spoke: datetime | None, *, behind: bool) -> float | None:
+    since = commit_time if behind and commit_time is not None else spoke
+    return None if since is None else max(_age(now, since), 0.0)
+
+
+def _age(now: datetime, then: datetime) -> float:
+    return (now - then) / timedelta(seconds=1)
+
+
+def _difference(head: int | None, reached: int | None) -> int | None:
+    return None if head is None or reached is None else max(head - reached, 0)

@@ -1,0 +1,98 @@
+"""Reads how replication goes from one site's own database. Nothing is written, nothing else is asked."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from replication.status import judge
+from replication.status.judge import Head, Incoming, Said
+from replication.status.views import LinkView, NotInitialisedError, SiteView
+
+CAPTURE_SILENT_SECONDS = 10.0
+"""Capture writes its record every second."""
+
+Rows = list[dict[str, Any]]
+
+_INSTALLED = """
+SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                WHERE n.nspname = 'kuroshio' AND c.relname = 'capture') AS installed"""
+
+_SITE = """
+SELECT s.name, s.number, clock_timestamp() AS now, c.changes, c.state,
+       extract(epoch FROM clock_timestamp() - c.updated_at)::float8 AS recorded_ago,
+       (pg_current_wal_insert_lsn() - '0/0')::bigint AS lsn,
+       (SELECT count(*) FROM kuroshio.conflict) AS conflicts,
+       (SELECT count(*) FROM kuroshio.parked WHERE reason = 'refused') AS set_aside,
+       (SELECT count(*) FROM kuroshio.parked WHERE reason <> 'refused') AS parked
+  FROM kuroshio.site s LEFT JOIN kuroshio.capture c ON true"""
+
+_INCOMING = """
+SELECT origin, coalesce(r.state, 'connecting') AS state, coalesce(r.reason, '') AS reason,
+       coalesce(r.lane, 'live') AS lane, r.heard_at,
+       (p.lsn - '0/0')::bigint AS lsn, p.commit_time, p.published_at, coalesce(p.changes, 0) AS changes,
+       (greatest(r.head_lsn, p.lsn) - '0/0')::bigint AS head_lsn, greatest(r.head_changes, p.changes) AS head_changes
+  FROM kuroshio.reading r FULL JOIN kuroshio.position p USING (origin)"""
+
+_SAID = """
+SELECT p.reader, p.origin, (p.lsn - '0/0')::bigint AS lsn, p.commit_time, p.heard_at, p.moved_at,
+       CASE WHEN s.number IS NULL THEN nullif(p.changes, 0)
+            ELSE greatest(p.changes,
+                          (SELECT g.changes FROM kuroshio.passage g WHERE g.site = s.number AND g.to_lsn <= p.lsn
+                            ORDER BY g.to_lsn DESC LIMIT 1)) END AS changes
+  FROM kuroshio.peer_position p
+  LEFT JOIN unnest(%s::text[], %s::int[]) AS s (name, number) ON s.name = p.origin
+ WHERE p.reader <> %s"""
+
+
+def local_view(connection: psycopg.Connection[Any], sites: Mapping[str, int] | None = None) -> SiteView:
+    """What this site knows. ``sites``: number by name of all configured sites, in the order wanted; without it, those
+    that the database has heard of. Raises :class:`NotInitialisedError`."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        if not cursor.execute(_INSTALLED).fetchall()[0]["installed"]:
+            raise NotInitialisedError("this database is not under replication: run python -m replication init")
+        own = cursor.execute(_SITE).fetchone()
+        if own is None:
+            raise NotInitialisedError("this database belongs to no site yet: run python -m replication init")
+        numbers = dict(sites or {}) | {own["name"]: own["number"]}
+        reading = cursor.execute(_INCOMING).fetchall()
+        words = cursor.execute(_SAID, (list(numbers), list(numbers.values()), own["name"])).fetchall()
+    return SiteView(
+        own["name"],
+        own["now"],
+        _links(own, reading, words, list(sites) if sites else _heard_of(own["name"], reading, words)),
+        own["conflicts"],
+        own["set_aside"],
+        own["parked"],
+        None if own["state"] in (None, "starting") else _runs(own["state"], own["recorded_ago"]),
+    )
+
+
+def _runs(state: str, recorded_ago: float) -> bool:
+    return state == "running" and recorded_ago < CAPTURE_SILENT_SECONDS
+
+
+def _heard_of(own: str, reading: Rows, words: Rows) -> list[str]:
+    return sorted({own, *(r["origin"] for r in reading), *(w["origin"] for w in words), *(w["reader"] for w in words)})
+
+
+def _links(own: Mapping[str, Any], reading: Rows, words: Rows, names: Sequence[str]) -> tuple[LinkView, ...]:
+    site, now = str(own["name"]), own["now"]
+    heads = {row["origin"]: Head(row["head_lsn"], row["head_changes"]) for row in reading}
+    heads[site] = Head(own["lsn"], own["changes"])
+    into = {row["origin"]: _incoming(row) for row in reading}
+    by_word = {(row["origin"], row["reader"]): Said(**row) for row in words}
+
+    def link(origin: str, reader: str) -> LinkView:
+        head = heads.get(origin, Head(None, None))
+        if reader == site:
+            return judge.incoming(site, into.get(origin, Incoming(origin)), head, now)
+        heard = by_word.get((origin, reader))
+        return judge.said(heard, head, now) if heard else judge.unheard(origin, reader)
+
+    return tuple(link(origin, reader) for origin in names for reader in names if origin != reader)
+
+
+def _incoming(row: Mapping[str, Any]) -> Incoming:
+    return Incoming(**{name: value for name, value in row.items() if not name.startswith("head_")})
