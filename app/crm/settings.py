@@ -24,7 +24,12 @@ SECRET_KEY = (
     else "no site is served under this key"
 )
 DEBUG = False
-ALLOWED_HOSTS = [SITE.web.host, "127.0.0.1", "localhost", *filter(None, os.environ.get("KUROSHIO_HOSTS", "").split(","))]
+ALLOWED_HOSTS = [
+    SITE.web.host,
+    "127.0.0.1",
+    "localhost",
+    *filter(None, os.environ.get("KUROSHIO_HOSTS", "").split(",")),
+]
 
 INSTALLED_APPS = [
     "crm.core",
@@ -72,7 +77,12 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "crm.node.context.standing",
             ],
-            "builtins": ["django.templatetags.i18n", "django.templatetags.static", "django.templatetags.l10n", "crm.core.templatetags.look"],
+            "builtins": [
+                "django.templatetags.i18n",
+                "django.templatetags.static",
+                "django.templatetags.l10n",
+                "crm.core.templatetags.look",
+            ],
         },
     }
 ]

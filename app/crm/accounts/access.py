@@ -1,7 +1,7 @@
 """Who may do what: a view says what it needs, the role's code answers."""
 
 from collections.abc import Callable
-from functools import wraps
+from functools import update_wrapper
 from typing import Concatenate, ParamSpec
 
 from django.core.exceptions import PermissionDenied
@@ -18,12 +18,12 @@ def needs(what: May) -> Callable[[View[P]], View[P]]:
     """Answer 403 to a person whose role does not grant it."""
 
     def guard(view: View[P]) -> View[P]:
-        @wraps(view)
         def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             if not role_may(person(request).role, what):
                 raise PermissionDenied
             return view(request, *args, **kwargs)
 
+        update_wrapper(guarded, view)
         return guarded
 
     return guard

@@ -28,13 +28,11 @@ class UserManager(BaseUserManager["User"]):
 class User(Replicated, AbstractBaseUser):
     """A person who works with the CRM; `owner_site` is the site that the person works at."""
 
-    last_login = None  # type: ignore[assignment]  # else each log-in would travel to every site
+    last_login = None  # else each log-in would travel to every site
 
     username = models.CharField(_("log-in name"), max_length=63, unique=True)
     display_name = models.CharField(_("name"), max_length=120)
-    name_lang = models.CharField(
-        max_length=7, choices=TextLanguage, default=TextLanguage.ZH_HANT
-    )
+    name_lang = models.CharField(max_length=7, choices=TextLanguage, default=TextLanguage.ZH_HANT)
     latin_name = models.CharField(max_length=120, blank=True, default="")
     email = models.EmailField(_("e-mail"), blank=True, default="")
     role = models.CharField(max_length=15, choices=Role, default=Role.STAFF)

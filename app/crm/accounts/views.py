@@ -13,6 +13,7 @@ from crm.accounts.access import person
 from crm.accounts.forms import PreferencesForm
 from crm.accounts.services import update_preferences
 from crm.core.editing import edit_row, see
+from crm.core.sites import this_site
 
 
 @method_decorator(login_not_required, name="dispatch")
@@ -21,7 +22,8 @@ class LogIn(LoginView):
 
     template_name = "accounts/log_in.html"
     redirect_authenticated_user = True
-    extra_context = {"languages": settings.LANGUAGES}  # noqa: RUF012  (Django's own attribute)
+    # Django's view puts the host's name under "site"; this page speaks of ours.
+    extra_context = {"languages": settings.LANGUAGES, "site": this_site()}  # noqa: RUF012
 
 
 @login_not_required

@@ -28,9 +28,7 @@ class State(models.TextChoices):
 class Activity(Replicated, Sourced):
     """One visit, call, mail or note; `starts_at` is a moment, shown in each reader's own zone."""
 
-    customer = models.ForeignKey(
-        Customer, models.PROTECT, related_name="activities", db_index=False
-    )
+    customer = models.ForeignKey(Customer, models.PROTECT, related_name="activities", db_index=False)
     contact = models.ForeignKey(
         Contact,
         models.PROTECT,

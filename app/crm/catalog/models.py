@@ -13,17 +13,13 @@ class Product(Replicated, Sourced):
 
     code = models.CharField(_("code"), max_length=40)
     name = models.CharField(_("name"), max_length=200)
-    name_lang = models.CharField(
-        _("language of the name"), max_length=7, choices=TextLanguage, default=TextLanguage.EN
-    )
+    name_lang = models.CharField(_("language of the name"), max_length=7, choices=TextLanguage, default=TextLanguage.EN)
     department = models.CharField(_("department"), max_length=80, blank=True, default="")
     category = models.CharField(_("category"), max_length=120, blank=True, default="")
     brand = models.CharField(_("brand"), max_length=80, blank=True, default="")
     manufacturer = models.CharField(_("manufacturer"), max_length=80, blank=True, default="")
     package_size = models.CharField(_("package"), max_length=40, blank=True, default="")
-    list_price = models.DecimalField(
-        _("list price"), max_digits=14, decimal_places=2, null=True, blank=True
-    )
+    list_price = models.DecimalField(_("list price"), max_digits=14, decimal_places=2, null=True, blank=True)
     currency = models.CharField(_("currency"), max_length=3, choices=Currency, blank=True, default="")
     is_active = models.BooleanField(_("on sale"), default=True)
     search_text = models.TextField(blank=True, default="", editable=False)

@@ -9,4 +9,4 @@ class CoreConfig(AppConfig):
     name = "crm.core"
 
     def ready(self) -> None:
-        from crm.core import checks  # noqa: F401, PLC0415  (registers the system checks)
+        from crm.core import checks  # noqa: F401  (registers the system checks)

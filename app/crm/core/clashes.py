@@ -29,7 +29,7 @@ def both_sides(form: RowForm[M], row: M, outcome: Outcome) -> tuple[RowForm[M], 
     """
     row.refresh_from_db()
     fresh = type(form).to_edit(row)
-    typed = form.data.copy()
+    typed = dict(form.data.items())
     for name in fresh.row_fields():
         if name not in outcome.clashes and name not in outcome.changes:
             typed[name] = _raw(fresh[name])

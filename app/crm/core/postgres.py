@@ -6,7 +6,7 @@ An expression index needs no column of its own, so nothing derived travels betwe
 rows that arrive from a peer are indexed like those typed here.
 """
 
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
@@ -30,4 +30,4 @@ def gram_index(name: str) -> GinIndex:
 def containing(rows: QuerySet[M], *, grams: list[str], text: str) -> QuerySet[M]:
     """Rows whose search text has all the grams, and does contain the text."""
     narrowed = rows.alias(grams=Grams("search_text")).filter(grams__contains=grams)
-    return narrowed.filter(search_text__contains=text)
+    return cast("QuerySet[M]", narrowed.filter(search_text__contains=text))

@@ -1,6 +1,6 @@
 """Amounts, ages and moments as people read them, in the reader's language and time zone."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 
 from django.utils import formats, timezone
@@ -56,15 +56,23 @@ def size(number: int | None) -> str:
 
 def day(moment: datetime) -> str:
     """The day in the reader's zone: today and yesterday by name, this year without the year."""
-    local = timezone.localtime(moment)
-    today = timezone.localdate()
+    local, today = timezone.localtime(moment), timezone.localdate()
+    named = {-1: pgettext("day", "Yesterday"), 0: pgettext("day", "Today"), 1: pgettext("day", "Tomorrow")}
+    return named.get((local.date() - today).days) or _date(local, today)
+
+
+def day_and_time(moment: datetime) -> str:
+    """The same inside a sentence, with the time of day."""
+    local, today = timezone.localtime(moment), timezone.localdate()
     named = {
-        today: pgettext("day", "Today"),
-        today - timedelta(days=1): pgettext("day", "Yesterday"),
-        today + timedelta(days=1): pgettext("day", "Tomorrow"),
+        -1: pgettext("in a sentence", "yesterday"),
+        0: pgettext("in a sentence", "today"),
+        1: pgettext("in a sentence", "tomorrow"),
     }
-    if local.date() in named:
-        return named[local.date()]
+    return f"{named.get((local.date() - today).days) or _date(local, today)} {local:%H:%M}"
+
+
+def _date(local: datetime, today: date) -> str:
     pattern = pgettext("date format", "j M") if local.year == today.year else pgettext("date format", "j M Y")
     return formats.date_format(local, pattern)
 

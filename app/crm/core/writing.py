@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Field, QuerySet
 from django.utils import timezone
 
 from crm.core.models import Replicated
@@ -19,7 +19,7 @@ Derive = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 def shown(row: Replicated, fields: tuple[str, ...]) -> dict[str, Any]:
     """The values of a row that a form with these fields shows."""
-    return {field: getattr(row, row._meta.get_field(field).attname) for field in fields}  # noqa: SLF001
+    return {field: getattr(row, _column(row, field)) for field in fields}
 
 
 @transaction.atomic
@@ -47,7 +47,15 @@ def write_edit(
 
 
 def _columns(row: Replicated, changes: Mapping[str, Any]) -> dict[str, Any]:
-    return {row._meta.get_field(name).attname: _key(value) for name, value in changes.items()}  # noqa: SLF001
+    return {_column(row, name): _key(value) for name, value in changes.items()}
+
+
+def _column(row: Replicated, name: str) -> str:
+    """The attribute with a field's plain value: for a foreign key, the key."""
+    field = row._meta.get_field(name)  # noqa: SLF001  (Django documents _meta)
+    if not isinstance(field, Field):
+        raise TypeError(f"{name} is no column of {row._meta.label}")  # noqa: SLF001
+    return field.attname
 
 
 def _key(value: Any) -> Any:

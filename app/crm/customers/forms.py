@@ -18,7 +18,7 @@ class CustomerForm(RowForm[Customer]):
 
     class Meta:
         model = Customer
-        fields = (
+        fields: tuple[str, ...] = (
             "kind", "name", "name_lang", "latin_name", "stage", "industry", "keeper", "tax_id", "phone", "email",
             "address", "city", "country", "currency", "terms", "note",
         )  # fmt: skip

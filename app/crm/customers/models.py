@@ -52,9 +52,7 @@ class Customer(Replicated, Sourced):
     country = models.CharField(_("country"), max_length=2, blank=True, default="")
     currency = models.CharField(_("currency"), max_length=3, choices=Currency)
     terms = models.CharField(_("terms of payment"), max_length=80, blank=True, default="")
-    credit_limit = models.DecimalField(
-        _("credit limit"), max_digits=14, decimal_places=2, null=True, blank=True
-    )
+    credit_limit = models.DecimalField(_("credit limit"), max_digits=14, decimal_places=2, null=True, blank=True)
     credit_currency = models.CharField(
         _("currency of the limit"), max_length=3, choices=Currency, blank=True, default=""
     )

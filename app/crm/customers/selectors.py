@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from uuid import UUID
 
 from django.db.models import Count, Max, OuterRef, QuerySet, Subquery, Sum
 
@@ -49,7 +48,6 @@ def get_customer_page(wanted: Wanted, *, mark: str) -> Page[Customer]:
 def count_customers(wanted: Wanted) -> int:
     """How many match, up to the cap and one more."""
     return capped_count(find_customers(wanted))
-
 
 
 def get_contacts(customer: Customer) -> Sequence[Contact]:

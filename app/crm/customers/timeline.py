@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from crm.activities.models import Activity
@@ -55,12 +55,12 @@ def get_time_line(customer: Customer, *, show: str = "", before: str = "") -> Ti
     return TimeLine(stretch, f"{stretch[-1].at.isoformat()},{stretch[-1].key}" if len(found) > ENTRIES else "")
 
 
-def _activities(customer: Customer, start: Place | None) -> Sequence[Activity]:
+def _activities(customer: Customer, start: Place | None) -> QuerySet[Activity]:
     rows = Activity.objects.filter(_before("starts_at", start), customer=customer)
     return rows.select_related("author", "contact").order_by("-starts_at", "-id")[: ENTRIES + 1]
 
 
-def _orders(customer: Customer, start: Place | None) -> Sequence[Order]:
+def _orders(customer: Customer, start: Place | None) -> QuerySet[Order]:
     rows = Order.objects.filter(_before("ordered_at", start), customer=customer)
     return rows.select_related("taken_by").order_by("-ordered_at", "-id")[: ENTRIES + 1]
 

@@ -1,13 +1,13 @@
 """What this node knows of the replication between the sites, from its own database alone."""
 
-from typing import cast
+from typing import Any, cast
 
 import psycopg
 from django.db import connection
 
-from crm.core.sites import this_site
+from crm.core.sites import config, this_site
 from crm.node.standing import Standing, standing_of
-from replication.status import SiteView, local_view
+from replication.status import NotInitialisedError, SiteView, local_view
 
 
 def get_standing() -> Standing:
@@ -17,7 +17,9 @@ def get_standing() -> Standing:
 
 def get_view() -> SiteView | None:
     """All directed links as this site knows them; None where replication is not initialised here."""
-    with connection.cursor() as cursor:
-        cursor.execute("select to_regnamespace('kuroshio') is not null")
-        (initialised,) = cursor.fetchone()
-    return local_view(cast(psycopg.Connection, connection.connection)) if initialised else None
+    connection.ensure_connection()
+    numbers = {name: site.number for name, site in config().sites.items()}
+    try:
+        return local_view(cast("psycopg.Connection[Any]", connection.connection), numbers)
+    except NotInitialisedError:
+        return None

@@ -18,7 +18,7 @@ def health(request: HttpRequest) -> HttpResponse:
 
 def health_figures(request: HttpRequest) -> HttpResponse:
     """The verdict and the links' figures alone, for the page to replace its own."""
-    return render(request, "node/figures.html", _health())
+    return render(request, "node/figures.html", _health() | {"again": True})
 
 
 def health_map(request: HttpRequest) -> HttpResponse:

@@ -63,7 +63,9 @@ def draw(report: Report, currency: str) -> Chart:
     for place, (month, cells, _) in enumerate(report.rows):
         amounts = [cell.revenue.get(currency, Decimal(0)) for cell in cells]
         x = LEFT + slot * place
-        bars.append(Bar(month, _round(x + slot / 2), _stack(report.sites, amounts, x + slot * 0.18, slot * 0.64, per_unit)))
+        bars.append(
+            Bar(month, _round(x + slot / 2), _stack(report.sites, amounts, x + slot * 0.18, slot * 0.64, per_unit))
+        )
     return Chart(currency, bars, ticks)
 
 

@@ -21,9 +21,7 @@ def global_report(request: HttpRequest) -> HttpResponse:
     asked = request.GET.get("year", "")
     year = int(asked) if asked.isdecimal() and int(asked) in years else years[0]
     sites = list(config().sites)
-    report = lay_out(
-        year=year, sites=sites, sales=get_month_sales(year), customers=get_site_customers(year)
-    )
+    report = lay_out(year=year, sites=sites, sales=get_month_sales(year), customers=get_site_customers(year))
     standing = get_standing()
     fresh = freshness_of(standing, sites)
     context = {

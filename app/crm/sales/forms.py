@@ -17,7 +17,7 @@ class OrderForm(RowForm[Order]):
 
     class Meta:
         model = Order
-        fields = ("ordered_at", "status", "note")
+        fields: tuple[str, ...] = ("ordered_at", "status", "note")
         widgets = {"note": forms.Textarea({"rows": 3})}  # noqa: RUF012  (Django's own attribute)
 
 

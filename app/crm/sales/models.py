@@ -30,17 +30,13 @@ class Status(models.TextChoices):
 class Order(Replicated, Sourced):
     """A sale to one customer in one currency."""
 
-    customer = models.ForeignKey(
-        Customer, models.PROTECT, related_name="orders", db_index=False
-    )
+    customer = models.ForeignKey(Customer, models.PROTECT, related_name="orders", db_index=False)
     number = models.CharField(_("number"), max_length=40)
     status = models.CharField(_("status"), max_length=15, choices=Status, default=Status.DRAFT)
     ordered_at = models.DateTimeField(_("ordered"))
     currency = models.CharField(_("currency"), max_length=3, choices=Currency)
     total = models.DecimalField(_("total"), max_digits=14, decimal_places=2, default=0)
-    discount_total = models.DecimalField(
-        _("discount"), max_digits=14, decimal_places=2, default=0
-    )
+    discount_total = models.DecimalField(_("discount"), max_digits=14, decimal_places=2, default=0)
     line_count = models.IntegerField(_("lines"), default=0)
     store_ref = models.CharField(_("store"), max_length=31, blank=True, default="")
     taken_by = models.ForeignKey(

@@ -85,9 +85,10 @@ def order_edit(request: HttpRequest, key: UUID) -> HttpResponse:
 def line_suggestions(request: HttpRequest, key: UUID) -> HttpResponse:
     """Products to put on an order, each with a form of its own; a part of the order's page."""
     order = get_object_or_404(Order, pk=key)
-    found = suggest_products(request.GET.get("product", ""))
+    typed = request.GET.get("product", "")
+    found = suggest_products(typed)
     rows = [(product, uuid.uuid4()) for product in found]
-    return render(request, "sales/suggestions.html", {"order": order, "rows": rows, "typed": request.GET.get("product")})
+    return render(request, "sales/suggestions.html", {"order": order, "rows": rows, "typed": typed})
 
 
 @needs(May.SELL)

@@ -61,7 +61,7 @@ def money(amount: Decimal | None, currency: str) -> str:
 @register.filter
 def moment(when: datetime | None) -> SafeString | str:
     """Day and time in the reader's zone; the zone shows on hover."""
-    return "–" if when is None else _time(when, f"{words.day(when)} {words.clock(when)}")
+    return "–" if when is None else _time(when, words.day_and_time(when))
 
 
 @register.filter
