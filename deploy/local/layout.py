@@ -1,8 +1,8 @@
 """Where things lie in the state folder, and how they come to lie there.
 
 Each site has `<site>/pg`, `<site>/rabbitmq`, `<site>/log`; beside them `secrets/`, `keys/`,
-`supervisor/` and `wan/`. Nothing outside is written, but the socket of a supervisor whose own
-folder has too long a name for one.
+`supervisor/`, `wan/` and `rabbitmq/`, the brokers' program. Nothing outside is written, but the socket
+of a supervisor whose own folder has too long a name for one.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ from sitecfg import Config
 from sitecfg.local import Local
 
 ROOT = Path(__file__).resolve().parents[2]
+RESERVED = {"keys", "rabbitmq", "secrets", "supervisor", "wan"}  # folders beside the sites'
 SOCKET_PATH_BYTES = 100  # sockaddr_un holds 107; supervisor appends its pid while it makes one
 
 
@@ -46,6 +47,10 @@ class Layout:
         return self.state / "secrets" / name
 
     @property
+    def broker_home(self) -> Path:
+        return self.state / "rabbitmq"
+
+    @property
     def supervisor(self) -> Path:
         return self.state / "supervisor"
 
@@ -60,6 +65,8 @@ class Layout:
 
     def make(self, sites: list[str]) -> None:
         """Make the folders; raises StackError where that is not ours to do."""
+        if RESERVED & set(sites):
+            raise StackError(f"a local site cannot be called {', '.join(sorted(RESERVED & set(sites)))}")
         try:
             for folder in self._folders(sites):
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -66,7 +66,9 @@ def _of_sites(config: Config, layout: Layout, skewed: frozenset[str]) -> Iterato
         )
         environment = rabbitmq.environment(site, layout, epmd_port)
         broker = layout.broker(site.name)
-        yield Program(f"{site.name}-broker", rabbitmq.command(), log / "broker.log", site.name, broker, environment)
+        yield Program(
+            f"{site.name}-broker", rabbitmq.command(layout), log / "broker.log", site.name, broker, environment
+        )
         yield from _daemons(config, site, log, clock)
 
 

@@ -12,12 +12,11 @@ from typing import Any
 
 import pika
 
+from deploy.local import broker_home
 from deploy.local.layout import Layout, is_taken, put
-from deploy.local.say import StackError
 from sitecfg import Config, Site
 from sitecfg.secrets import read_secret
 
-BIN = Path("/usr/lib/rabbitmq/bin")  # /usr/sbin has a wrapper that serves only root and rabbitmq
 DISTRIBUTION_PORT = 20  # above the broker's own
 
 SETTINGS = """\
@@ -46,15 +45,9 @@ collect_statistics_interval = 30000
 ERLANG = "+S 1:1 +SDcpu 1:1 +SDio 2 -kernel inet_dist_use_interface {127,0,0,1}"
 
 
-def check_installed() -> None:
-    """Raise StackError unless RabbitMQ is there."""
-    if not (BIN / "rabbitmq-server").exists():
-        raise StackError("RabbitMQ is not installed: run deploy/packages.sh")
-
-
-def command() -> list[str]:
+def command(layout: Layout) -> list[str]:
     """The broker in the foreground."""
-    return [str(BIN / "rabbitmq-server")]
+    return [str(broker_home.server(layout.broker_home))]
 
 
 def environment(site: Site, layout: Layout, epmd_port: int) -> dict[str, str]:

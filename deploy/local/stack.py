@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from os import kill
 
-from deploy.local import contents, credentials, postgres, processes, rabbitmq
+from deploy.local import broker_home, contents, credentials, postgres, processes, rabbitmq
 from deploy.local.layout import Layout, is_taken, local_of
 from deploy.local.programs import DAEMONS, EPMD, INFRASTRUCTURE, WAN, WEB, names, programs
 from deploy.local.say import Say, StackError
@@ -50,7 +50,7 @@ class Stack:
     def up(self, *, infrastructure_only: bool = False) -> None:
         """Start what does not run, and return when it is ready for work."""
         postgres.check_installed()
-        rabbitmq.check_installed()
+        broker_home.check_installed()
         self.layout.make(list(self.config.sites))
         with self._alone():
             self._up_infrastructure()
@@ -68,6 +68,7 @@ class Stack:
         self._start_servers()
 
     def _configure(self) -> bool:
+        broker_home.make(self.layout.broker_home)
         changed = [configure(self.layout, programs(self.config, self.layout, self._skewed))]
         for site in self.sites:
             changed.append(postgres.configure(site, self.layout))
