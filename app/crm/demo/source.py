@@ -165,8 +165,9 @@ def _numbers(array: Any) -> Numbers:
     """A column without nulls, as numpy sees its memory; pyarrow's own conversion would import pandas."""
     if array.null_count:
         raise UnreadableError("a number is missing")
-    values = np.frombuffer(array.buffers()[1], dtype=np.float64 if array.type == "double" else np.int64)
-    return values[array.offset : array.offset + len(array)]
+    kind = np.float64 if array.type == "double" else np.int64
+    values: Numbers = np.frombuffer(array.buffers()[1], kind, len(array), array.offset * np.dtype(kind).itemsize)
+    return values
 
 
 def _cents(money: Numbers) -> Numbers:
@@ -179,8 +180,7 @@ def _cents(money: Numbers) -> Numbers:
 
 
 def _unix(timestamps: Numbers) -> Numbers:
-    seconds: Numbers = timestamps // _NANOSECONDS
-    return seconds
+    return np.floor_divide(timestamps, _NANOSECONDS)
 
 
 def _seconds(moment: datetime) -> int:
