@@ -25,7 +25,6 @@ from replication.errors import BrokerUnavailable
 
 _CONNECT_SECONDS = 10.0
 _HEARTBEAT_SECONDS = 30
-_STALL_SECONDS = 30.0
 _DURABLE = BasicProperties(delivery_mode=DeliveryMode.Persistent.value)
 
 
@@ -40,12 +39,14 @@ class Publisher:
         on_open: Callable[[], None],
         on_confirmed: Callable[[str, int], None],
         on_lost: Callable[[str], None],
+        stall_seconds: float = 30,
     ) -> None:
         self._loop = loop
         self._url = url
         self._on_open = on_open
         self._on_confirmed = on_confirmed
         self._on_lost = on_lost
+        self._stall_seconds = stall_seconds
         self._connection: Connection | None = None
         self._channel: Channel | None = None
         self._ledger = Ledger()
@@ -132,9 +133,9 @@ class Publisher:
             return
         oldest = None if self.blocked else self._ledger.oldest
         if oldest is not None and oldest == oldest_before:
-            self._lose(f"the broker left a message unconfirmed for {_STALL_SECONDS:g} s")
+            self._lose(f"the broker left a message unconfirmed for {self._stall_seconds:g} s")
         else:
-            self._loop.call_later(_STALL_SECONDS, partial(self._watch, channel, oldest))
+            self._loop.call_later(self._stall_seconds, partial(self._watch, channel, oldest))
 
     def _answered(self, channel: Channel, frame: Method) -> None:
         if channel is not self._channel:

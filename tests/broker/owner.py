@@ -12,7 +12,7 @@ MEGABYTE = 1 << 20
 class Owner:
     """A publisher, its loop, and all that it reported."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, stall_seconds: float = 30) -> None:
         self.loop = IOLoop()
         self.loop.activate_poller()
         self.opened = 0
@@ -24,6 +24,7 @@ class Owner:
             on_open=self._open,
             on_confirmed=lambda stream, token: self.confirmed.append((stream, token)),
             on_lost=self.lost.append,
+            stall_seconds=stall_seconds,
         )
 
     def connect(self) -> None:

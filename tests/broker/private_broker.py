@@ -4,16 +4,18 @@ Ended by pid, epmd included, so that no test run leaves a process behind.
 """
 
 import os
+import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from replication.broker.log import stream_exists
+from replication.broker.log import last_message
 from replication.errors import BrokerUnavailable
 
 
@@ -27,15 +29,16 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float = 30) -> N
 
 
 def await_stream(broker: "PrivateBroker", stream: str) -> None:
-    """Wait until a broker that was started again offers `stream`: its port opens before that."""
+    """Wait until a broker that was started again serves `stream`: its port opens before that."""
 
     def there() -> bool:
         try:
-            return stream_exists(broker.url(), stream)
+            last_message(broker.url(), stream)
         except BrokerUnavailable:
             return False
+        return True
 
-    wait_for(there, f"{stream} to be offered again")
+    wait_for(there, f"{stream} to be served again")
 
 
 class PrivateBroker:
@@ -70,10 +73,33 @@ class PrivateBroker:
         self._server = None
         wait_for(lambda: not self._listens(), "the killed broker's port to close")
 
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let the broker neither answer nor close anything for a while."""
+        assert self._server is not None
+        os.killpg(self._server.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(self._server.pid, signal.SIGCONT)
+
     def end(self) -> None:
         if self._server is not None:
             self.kill()
         _end_epmd(self._epmd_port)
+
+    def ensure(self) -> None:
+        """Start the broker if a test has left it killed."""
+        if self._server is None:
+            self.start()
+
+    def knows_its_stream_coordinator(self) -> bool:
+        names = (self.folder / "data").glob("*/coordination/*/names.dets")
+        return any(b"rabbit_stream_coordinator" in path.read_bytes() for path in names)
+
+    def complaints(self) -> str:
+        """What the broker has logged so far as a warning or worse."""
+        return "".join(path.read_text() for path in sorted((self.folder / "log").glob("*.log")))
 
     def control(self, *words: str) -> str:
         """Run rabbitmqctl and return what it printed."""
@@ -135,11 +161,19 @@ def _scripts() -> Path:
 
 
 def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [opened.getsockname()[1] for opened in sockets]
-    for opened in sockets:
-        opened.close()
-    return ports
+    """Ports below those that the system gives to outgoing connections, so that none takes them."""
+    free: list[int] = []
+    while len(free) < count:
+        port = secrets.choice(range(26_000, 32_000))
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in free:
+            free.append(port)
+    return free
 
 
 def _end_epmd(port: int) -> None:

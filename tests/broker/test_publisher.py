@@ -69,6 +69,40 @@ def test_a_killed_broker_is_reported_once_and_what_was_confirmed_is_there_again(
     assert last_message(broker.url(), stream) == b"once more"
 
 
+def test_what_is_published_while_a_broker_starts_is_confirmed_or_the_connection_is_lost(
+    broker: PrivateBroker, owner: Owner, stream: str
+) -> None:
+    owner.declare(stream)
+    broker.kill()
+    owner.until(lambda: bool(owner.lost), "the loss to be reported")
+    broker.start(wait=False)
+    began = time.monotonic()
+
+    while not owner.confirmed:
+        assert time.monotonic() - began < 120, "nothing was confirmed in two minutes"
+        owner.lost.clear()
+        owner.publisher.connect()
+        owner.until(lambda: owner.publisher.is_open or bool(owner.lost), "open or lost")
+        if owner.publisher.is_open:
+            owner.publisher.publish(stream, b"early", 1)
+        owner.until(lambda: bool(owner.confirmed or owner.lost), "confirmed or lost", 70)
+
+    assert last_message(broker.url(), stream) == b"early"
+
+
+def test_a_confirm_that_stays_away_is_a_loss(broker: PrivateBroker, stream: str) -> None:
+    owner = Owner(broker.url(), stall_seconds=0.3)
+    owner.connect()
+    owner.declare(stream)
+
+    with broker.frozen():
+        owner.publisher.publish(stream, b"x", 1)
+        owner.until(lambda: bool(owner.lost), "the loss to be reported")
+
+    owner.end()
+    assert "unconfirmed" in owner.lost[0]
+
+
 def test_a_broker_that_is_not_there_is_a_loss_and_the_next_attempt_succeeds(
     broker: PrivateBroker,
 ) -> None:
