@@ -98,8 +98,7 @@ def _demo(options: argparse.Namespace) -> None:
     _install(options)
     stack, say = _stack(options), Say()
     stack.up()
-    demo.load(stack.config, "demo", say)
-    demo.replay(stack.config, say)
+    demo.show(stack.config, say)
     sys.stdout.write(listing.addresses(stack.config) + demo.login(stack.config))
 
 

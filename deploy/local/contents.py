@@ -9,8 +9,6 @@ import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-import psycopg
-
 from deploy.local.layout import ROOT, local_of
 from deploy.local.say import StackError
 from sitecfg import Config, Site
@@ -18,32 +16,16 @@ from sitecfg.config import ENVIRONMENT
 
 MANAGE = ["app/manage.py"]
 REPLICATION = ["-m", "replication"]
-STAMPED = """
-select attrelid::regclass from pg_attribute
-where attname = 'kuroshio' and not attisdropped and attrelid = to_regclass(%s)
-"""
 
 
 def prepare(config: Config) -> None:
-    """Make the replication's schema and, where there are web nodes, the application's tables, replicated."""
+    """Make the application's tables, where there are web nodes, and put what is declared under replication."""
     if local_of(config).app:
         at_each_site(config, [*MANAGE, "migrate", "--verbosity", "0"])
         at_each_site(config, [*MANAGE, "collectstatic", "--no-input", "--verbosity", "0"])
     run(config, [*REPLICATION, "init"])
     if local_of(config).app:
-        for table in _unreplicated(config):
-            run(config, [*REPLICATION, "add-table", table])
-
-
-def _unreplicated(config: Config) -> list[str]:
-    """The declared tables that some site does not stamp yet; asking the database is quick."""
-    lacking = set()
-    for site in config.sites.values():
-        with psycopg.connect(site.dsn()) as connection:
-            for table in config.rules.replicated:
-                if connection.execute(STAMPED, [table]).fetchone() is None:
-                    lacking.add(table)
-    return [table for table in config.rules.replicated if table in lacking]
+        run(config, [*REPLICATION, "add-table", *config.rules.replicated])
 
 
 def at_each_site(config: Config, arguments: list[str], *, quiet: bool = True) -> None:

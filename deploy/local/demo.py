@@ -7,6 +7,18 @@ from sitecfg import Config
 from sitecfg.secrets import read_secret
 
 REPLAYED = 200
+ARRIVAL_SECONDS = 120
+
+
+def show(config: Config, say: Say) -> None:
+    """Load what is to be seen and, the first time, let people see it travel."""
+    shown = Layout(local_of(config).state.resolve()).demo_shown
+    load(config, "demo", say)
+    if not shown.exists():
+        replay(config, say)
+        say("waiting until every site has everything")
+        contents.run(config, [*contents.REPLICATION, "wait", "--timeout", str(ARRIVAL_SECONDS)])
+        shown.touch()
 
 
 def load(config: Config, size: str, say: Say) -> None:

@@ -47,6 +47,11 @@ class Layout:
         return self.state / "secrets" / name
 
     @property
+    def demo_shown(self) -> Path:
+        """Is there once sample data has been replayed."""
+        return self.supervisor / "demo-shown"
+
+    @property
     def broker_home(self) -> Path:
         return self.state / "rabbitmq"
 

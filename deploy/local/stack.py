@@ -9,7 +9,9 @@ import shutil
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from os import kill
 
 from deploy.local import broker_home, contents, credentials, postgres, processes, rabbitmq
@@ -123,7 +125,7 @@ class Stack:
             self._at_each_site(self._await_web)
 
     def _await_web(self, site: Site) -> None:
-        wait_until(f"the web node of {site.name} answers", lambda: is_taken(site.web.port), DAEMON_SECONDS)
+        wait_until(f"the web node of {site.name} answers", lambda: _serves(site), DAEMON_SECONDS)
 
     def down(self) -> None:
         """Stop everything, also what a supervisor that was killed left behind."""
@@ -182,3 +184,13 @@ class Stack:
                 self._say(LOCK_HINT)
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def _serves(site: Site) -> bool:
+    """Whether the web node answers a page with anything but a fault of its own."""
+    try:
+        with closing(HTTPConnection(site.web.host, site.web.port, timeout=10)) as connection:
+            connection.request("GET", "/")
+            return connection.getresponse().status < HTTPStatus.INTERNAL_SERVER_ERROR
+    except (OSError, HTTPException):
+        return False
