@@ -47,7 +47,9 @@ def gatherer_for(config: Config, connection: Connection) -> Gatherer:
 def run(config: Config, site: Site) -> None:
     """Capture until the process is ended."""
     metrics.serve(site.metrics.capture_port)
-    tools = Tools(config, site, signer(site), verifier(config, site), lambda connection: gatherer_for(config, connection))
+    tools = Tools(
+        config, site, signer(site), verifier(config, site), lambda connection: gatherer_for(config, connection)
+    )
     failures = 0
     while True:
         began = time.monotonic()

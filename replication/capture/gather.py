@@ -75,7 +75,15 @@ class Buffer:
             column.extend([1 if name == "life" else 0] * (count - len(column)))
         values: list[Any] = [list(column) for column in zip(*self.rows, strict=True)]
         return Section(
-            plan.table, plan.op, plan.columns, plan.key_count, values, self.moments, self.seen, self.extra, self.blobs  # type: ignore[arg-type]
+            plan.table,
+            plan.op,
+            plan.columns,
+            plan.key_count,
+            values,
+            self.moments,
+            self.seen,
+            self.extra,
+            self.blobs,  # type: ignore[arg-type]
         )
 
 
@@ -122,7 +130,9 @@ class Batch:
 class Gatherer:
     """Feeds on decoder events; ``batch`` holds what is complete, ``parts`` what was cut off a large transaction."""
 
-    def __init__(self, describe: Describe, tombstone: Callable[[Insert | Update, Batch], None], part_changes: int) -> None:
+    def __init__(
+        self, describe: Describe, tombstone: Callable[[Insert | Update, Batch], None], part_changes: int
+    ) -> None:
         self._describe = describe
         self._tombstone = tombstone
         self._part_changes = part_changes

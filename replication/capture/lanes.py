@@ -7,12 +7,12 @@ A batch that is large already is one message in both, made once. Each lane is wh
 follow each other without a gap, ``from_lsn`` of one being ``to_lsn`` of the one before.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from replication.broker.names import Lane
 from replication.capture.gather import Batch
-from replication.wire.header import Header, Part
+from replication.wire.header import Header, Lineage, Part
 from replication.wire.message import LIVE_LEVEL, PACKED_LEVEL, encode
 
 LARGE_CHANGES = 400
@@ -74,13 +74,17 @@ class Lanes:
         header.to_lsn = max(to_lsn, lane.published_lsn)
         self._send(lane, encode(header, [], self.sign, LIVE_LEVEL), header.to_lsn, now_us)
 
-    def start(self, lineage: list[tuple[str, int]], lsn: int, now_us: int) -> None:
+    def announcement(self, lineage: Sequence[tuple[str, int]], now_us: int) -> bytes:
+        """The message that names this incarnation and those before it in the same LSN space."""
+        header = self._header(self.live, "start", now_us)
+        header.from_lsn = header.to_lsn = lineage[-1][1]
+        header.lineage = [Lineage(*step) for step in lineage]
+        return encode(header, [], self.sign, LIVE_LEVEL)
+
+    def start(self, announcement: bytes, lsn: int, now_us: int) -> None:
         """Open both lanes of a new incarnation."""
         for lane in (self.live, self.packed):
-            header = self._header(lane, "start", now_us)
-            header.from_lsn = header.to_lsn = lsn
-            header.lineage = list(lineage)  # type: ignore[arg-type]
-            self._send(lane, encode(header, [], self.sign, LIVE_LEVEL), lsn, now_us)
+            self._send(lane, announcement, lsn, now_us)
 
     def _put_one(self, lane: LaneState, batch: Batch, now_us: int, level: int) -> None:
         if batch.end_lsn <= lane.published_lsn:

@@ -55,7 +55,8 @@ def check_identity(connection: Connection, own: Identity, kept_outside: str | No
 
 def examine(url: str, own: Identity, verify: Callable[[str, bytes, bytes], None]) -> Tails:
     """Compare the last stored messages with our own record (pitfall P10)."""
-    announced = _last(url, directory_name(own.name)) == own.incarnation.encode()
+    directory = _tail(url, directory_name(own.name), verify)
+    announced = directory is not None and directory.incarnation == own.incarnation
     heads = [_tail(url, stream_name(own.name, own.incarnation, lane), verify) for lane in LANES]
     if None in heads:
         return Tails(own.live_lsn, own.packed_lsn, own.changes, intact=False, announced=announced)

@@ -148,10 +148,11 @@ class Session:
             self._tools.sign,
             tails.changes,
         )
+        announcement = self._lanes.announcement(own.lineage, now_us())
         if not tails.intact:
-            self._lanes.start(list(own.lineage), own.live_lsn, now_us())
+            self._lanes.start(announcement, own.live_lsn, now_us())
         if opens:
-            self._publisher.publish(directory_name(own.name), own.incarnation.encode(), 0)
+            self._publisher.publish(directory_name(own.name), announcement, 0)
         start = min(tails.live_lsn, tails.packed_lsn)
         self._stream = SlotStream(self._tools.site.dsn(), SLOT, start, [REPLICATION_SET])
         events.logger().info(events.CAPTURE_STARTED, lsn=format_lsn(start), incarnation=own.incarnation)

@@ -69,7 +69,12 @@ def shape_of(relation: Relation, key: Sequence[str], columns: Sequence[str], rul
 
 
 def _plan(
-    op: str, table: tuple[str, str], key: tuple[str, ...], names: Sequence[str], places: dict[str, int], ruled: frozenset[str]
+    op: str,
+    table: tuple[str, str],
+    key: tuple[str, ...],
+    names: Sequence[str],
+    places: dict[str, int],
+    ruled: frozenset[str],
 ) -> Plan:
     columns = (*key, *names)
     authority = tuple(

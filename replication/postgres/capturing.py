@@ -50,7 +50,8 @@ def identity(connection: Connection) -> Identity:
 def slot_confirmed(connection: Connection) -> int | None:
     """Up to where the slot has let go; None when it does not exist."""
     row = connection.execute(
-        "SELECT confirmed_flush_lsn::text FROM pg_replication_slots WHERE slot_name = %s AND wal_status <> 'lost'", (SLOT,)
+        "SELECT confirmed_flush_lsn::text FROM pg_replication_slots WHERE slot_name = %s AND wal_status <> 'lost'",
+        (SLOT,),
     ).fetchone()
     return parse_lsn(str(row[0])) if row else None
 
@@ -64,7 +65,9 @@ def flushed(connection: Connection) -> int:
 
 def sample(connection: Connection) -> tuple[Positions, int]:
     """What this site has durably applied, then the WAL position: read in this order (pitfall P5)."""
-    rows = connection.execute("SELECT origin, incarnation, lsn::text, xid, commit_time FROM kuroshio.position").fetchall()
+    rows = connection.execute(
+        "SELECT origin, incarnation, lsn::text, xid, commit_time FROM kuroshio.position"
+    ).fetchall()
     positions = {
         str(origin): Position(str(token), parse_lsn(str(lsn)), int(str(xid)), to_us(at) if at else 0)  # type: ignore[arg-type]
         for origin, token, lsn, xid, at in rows
@@ -83,7 +86,9 @@ def applied_by_peers(connection: Connection, own: Identity) -> dict[str, int]:
     return {str(reader): parse_lsn(str(lsn)) for reader, lsn in rows}
 
 
-def record(connection: Connection, live: int, packed: int, changes: int, commit_us: int, state: str, reason: str = "") -> None:
+def record(
+    connection: Connection, live: int, packed: int, changes: int, commit_us: int, state: str, reason: str = ""
+) -> None:
     """Keep what the broker has confirmed, and how capture is."""
     connection.execute(
         "UPDATE kuroshio.capture SET live_lsn = %s, packed_lsn = %s, changes = %s, state = %s, reason = %s, updated_at = now(),"
@@ -107,7 +112,12 @@ def begin_incarnation(connection: Connection, own: Identity, token: str, lsn: in
 
 
 def record_passage(
-    connection: Connection, site: int, span: tuple[int, int], moments: tuple[int, int], applied: dict[int, int], changes: int
+    connection: Connection,
+    site: int,
+    span: tuple[int, int],
+    moments: tuple[int, int],
+    applied: dict[int, int],
+    changes: int,
 ) -> None:
     """Keep which moments lie in which LSN range, and what the author's site had applied (replication.core.concurrency)."""
     connection.execute(

@@ -13,10 +13,15 @@ STAMPS = "kuroshio"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column that travels; ``type`` is PostgreSQL's spelling, with modifiers."""
+    """One column that travels; ``type`` is PostgreSQL's spelling, with modifiers.
+
+    ``cast`` is the type without them: an explicit cast to varchar(3) would cut a longer value off without a word, while
+    the assignment to the column refuses it.
+    """
 
     name: str
     type: str
+    cast: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,7 @@ class Table:
     children: tuple["ForeignKey", ...] = ()
     """Foreign keys of other tables that refer to this one; here ``parent`` names the child table."""
     types: dict[str, str] = field(default_factory=dict)
+    """Column -> the type to cast its text to."""
 
     @property
     def qualified(self) -> tuple[str, str]:
@@ -60,7 +66,7 @@ class Table:
 
 
 _COLUMNS = """
-SELECT attname, format_type(atttypid, atttypmod)
+SELECT attname, format_type(atttypid, atttypmod), format_type(atttypid, -1)
   FROM pg_attribute
  WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped AND attgenerated = '' AND attname <> %s
  ORDER BY attnum"""
@@ -129,7 +135,9 @@ def table_oid(connection: Connection, schema: str, name: str) -> int:
 def describe(connection: Connection, schema: str, name: str) -> Table:
     """Read a table from the catalog. Raises :class:`UsageError` where it cannot be replicated."""
     oid = table_oid(connection, schema, name)
-    columns = tuple(Column(str(n), str(t)) for n, t in connection.execute(_COLUMNS, (oid, STAMPS)).fetchall())
+    columns = tuple(
+        Column(str(n), str(t), str(c)) for n, t, c in connection.execute(_COLUMNS, (oid, STAMPS)).fetchall()
+    )
     key = connection.execute(_KEY, (oid, oid)).fetchone()
     if key is None or not key[0]:
         raise UsageError(
@@ -144,7 +152,7 @@ def describe(connection: Connection, schema: str, name: str) -> Table:
         names,
         _foreign_keys(connection, oid, up=True),
         _foreign_keys(connection, oid, up=False),
-        {column.name: column.type for column in columns},
+        {column.name: column.cast for column in columns},
     )
 
 

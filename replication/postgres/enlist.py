@@ -35,7 +35,9 @@ def has_rows(connection: Connection, table: Table) -> bool:
     return connection.execute(query).fetchone() is not None
 
 
-def enlist(connection: Connection, table: Table, number: int, rules: Mapping[str, Any], floor: int, *, send: bool) -> None:
+def enlist(
+    connection: Connection, table: Table, number: int, rules: Mapping[str, Any], floor: int, *, send: bool
+) -> None:
     """Put the table under replication in one transaction. ``floor``: no generated key at any site is above it.
     ``send``: write the rows that are there anew, so that the other sites get them."""
     _refuse_unfit(connection, table)
@@ -64,7 +66,9 @@ def _add_stamps(connection: Connection, table: Table, rules: Mapping[str, Any], 
         (*table.qualified, list(table.key), Jsonb(rules), table.identifier.as_string(connection)),
     )
     if send:
-        connection.execute(sql.SQL("CREATE TEMP TABLE _resend ON COMMIT DROP AS SELECT * FROM {}").format(table.identifier))
+        connection.execute(
+            sql.SQL("CREATE TEMP TABLE _resend ON COMMIT DROP AS SELECT * FROM {}").format(table.identifier)
+        )
         connection.execute(sql.SQL("DELETE FROM {}").format(table.identifier))
     connection.execute("SELECT kuroshio.generate(%s, %s)", table.qualified)
     add_to_set(connection, table.identifier.as_string(connection))
@@ -119,7 +123,9 @@ def highest_generated(connection: Connection, table: Table) -> int:
     for column, sequence in sequences(connection, table).items():
         row = connection.execute(
             sql.SQL("SELECT greatest((SELECT max({}) FROM {}), (SELECT last_value FROM {}))").format(
-                sql.Identifier(column), table.identifier, sql.SQL(sequence)  # type: ignore[arg-type]
+                sql.Identifier(column),
+                table.identifier,
+                sql.SQL(sequence),  # type: ignore[arg-type]
             )
         ).fetchone()
         highest = max(highest, int(row[0] or 0) if row else 0)  # type: ignore[call-overload]
@@ -132,7 +138,9 @@ def _interleave(connection: Connection, table: Table, number: int, floor: int) -
     first += STRIDE if first <= floor else 0
     for column, sequence in sequences(connection, table).items():
         if "smallint" in table.types.get(column, ""):
-            raise UsageError(f"{table}: the generated key {column} is smallint, too narrow to share among sites: use bigint")
+            raise UsageError(
+                f"{table}: the generated key {column} is smallint, too narrow to share among sites: use bigint"
+            )
         row = connection.execute(
             "SELECT increment_by, last_value FROM pg_sequences"
             " WHERE format('%%I.%%I', schemaname, sequencename)::regclass = %s::regclass",
@@ -142,6 +150,8 @@ def _interleave(connection: Connection, table: Table, number: int, floor: int) -
         if not settled:
             connection.execute(
                 sql.SQL("ALTER SEQUENCE {} INCREMENT BY {} RESTART WITH {} NO CYCLE").format(
-                    sql.SQL(sequence), sql.Literal(STRIDE), sql.Literal(first)  # type: ignore[arg-type]
+                    sql.SQL(sequence),
+                    sql.Literal(STRIDE),
+                    sql.Literal(first),  # type: ignore[arg-type]
                 )
             )

@@ -50,7 +50,9 @@ def _install_schema(connection: Connection) -> None:
         for (relation,) in connection.execute(
             "SELECT format('%I.%I', nspname, relname) FROM kuroshio.replicated_table"
         ).fetchall():
-            connection.execute("SELECT kuroshio.generate(parse[1], parse[2]) FROM parse_ident(%s) AS parse", (relation,))
+            connection.execute(
+                "SELECT kuroshio.generate(parse[1], parse[2]) FROM parse_ident(%s) AS parse", (relation,)
+            )
 
 
 def _install_pglogical(connection: Connection, name: str) -> None:
@@ -104,7 +106,8 @@ def _identify(connection: Connection, name: str, number: int, lsn: str) -> None:
         (name, number, incarnation, Jsonb([[incarnation, lsn]])),
     )
     connection.execute(
-        "INSERT INTO kuroshio.capture (live_lsn, packed_lsn) VALUES (%(lsn)s, %(lsn)s) ON CONFLICT DO NOTHING", {"lsn": lsn}
+        "INSERT INTO kuroshio.capture (live_lsn, packed_lsn) VALUES (%(lsn)s, %(lsn)s) ON CONFLICT DO NOTHING",
+        {"lsn": lsn},
     )
     connection.execute("INSERT INTO kuroshio.fence (site) VALUES (%s) ON CONFLICT DO NOTHING", (name,))
 

@@ -12,6 +12,12 @@ CREATE TABLE IF NOT EXISTS kuroshio.site (
     lineage      jsonb NOT NULL
 );
 
+-- All sites: moments name them by number.
+CREATE TABLE IF NOT EXISTS kuroshio.site_number (
+    name         text PRIMARY KEY,
+    number       int NOT NULL UNIQUE
+);
+
 CREATE TABLE IF NOT EXISTS kuroshio.replicated_table (
     nspname      text NOT NULL,
     relname      text NOT NULL,
@@ -52,7 +58,9 @@ CREATE TABLE IF NOT EXISTS kuroshio.position (
     xid          bigint NOT NULL DEFAULT 0,
     commit_time  timestamptz,
     published_at timestamptz,
-    changes      bigint NOT NULL DEFAULT 0   -- of the origin's life, up to lsn
+    changes      bigint NOT NULL DEFAULT 0,  -- of the origin's life, up to lsn
+    stream       text NOT NULL DEFAULT '',   -- where it was read, and
+    stream_offset bigint NOT NULL DEFAULT 0  -- the broker's offset: only a hint
 );
 
 -- How reading an origin goes; written outside of the rows' transactions.
@@ -81,8 +89,17 @@ CREATE TABLE IF NOT EXISTS kuroshio.peer_position (
     changes      bigint NOT NULL DEFAULT 0,
     said_at      timestamptz NOT NULL,       -- the reader's clock when it said so
     heard_at     timestamptz NOT NULL,
+    moved_at     timestamptz NOT NULL DEFAULT now(), -- when lsn last advanced: a link without traffic still moves, a cut one does not
     PRIMARY KEY (reader, origin)
 );
+
+CREATE OR REPLACE FUNCTION kuroshio.note_move() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.moved_at := CASE WHEN NEW.lsn > OLD.lsn OR NEW.incarnation <> OLD.incarnation THEN NEW.heard_at ELSE OLD.moved_at END;
+    RETURN NEW;
+END $$;
+CREATE OR REPLACE TRIGGER note_move BEFORE UPDATE ON kuroshio.peer_position FOR EACH ROW EXECUTE FUNCTION kuroshio.note_move();
+ALTER TABLE kuroshio.peer_position ENABLE ALWAYS TRIGGER note_move;
 
 -- The capture daemon's own record.
 CREATE TABLE IF NOT EXISTS kuroshio.capture (
@@ -147,11 +164,10 @@ CREATE TABLE IF NOT EXISTS kuroshio.parked (
 -- Parts of a large transaction, until its last part is here.
 CREATE TABLE IF NOT EXISTS kuroshio.staged_part (
     origin       text NOT NULL,
-    lsn          pg_lsn NOT NULL,
     xid          bigint NOT NULL,
     part         int NOT NULL,
     body         bytea NOT NULL,
-    PRIMARY KEY (origin, lsn, xid, part)
+    PRIMARY KEY (origin, xid, part)
 );
 ALTER TABLE kuroshio.staged_part ALTER COLUMN body SET STORAGE EXTERNAL;
 
@@ -196,6 +212,24 @@ BEGIN
     stamps[2] := seen;
     FOREACH key IN ARRAY keys LOOP stamps := kuroshio.put(stamps, key, moment); END LOOP;
     RETURN stamps;
+END $$;
+
+-- The pointwise greatest of two rows' stamps (replication/core/stamps.py, join).
+CREATE OR REPLACE FUNCTION kuroshio.join_stamps(a bigint[], b bigint[]) RETURNS bigint[]
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+    joined bigint[] := ARRAY[greatest(a[1], b[1]), 0];
+BEGIN
+    IF a IS NULL OR b IS NULL THEN RETURN coalesce(a, b); END IF;
+    FOR i IN 3 .. cardinality(a) BY 2 LOOP
+        IF a[i] & 3 <> 0 OR a[i + 1] > joined[1] THEN joined := joined || a[i : i + 1]; END IF;
+    END LOOP;
+    FOR i IN 3 .. cardinality(b) BY 2 LOOP
+        IF b[i] & 3 <> 0 OR b[i + 1] > joined[1] THEN
+            joined := kuroshio.put(joined, b[i], greatest(b[i + 1], joined[array_position(joined, b[i], 3) + 1]));
+        END IF;
+    END LOOP;
+    RETURN joined;
 END $$;
 
 -- A row's version: changes when the row does, whoever wrote. For stale forms and the inbox; null: no such row.

@@ -186,7 +186,8 @@ BEGIN
     INSERT INTO kuroshio.tombstone (nspname, relname, key, life, deleted, saw, stamps, cells, referential)
     VALUES (%L, %L, ARRAY[%s], greatest(kuroshio.get(OLD.kuroshio, 8589934592), 1),
             kuroshio.after(kuroshio.moment(%s), newest, %s), OLD.kuroshio, OLD.kuroshio, %s, pg_trigger_depth() > 1)
-    ON CONFLICT (nspname, relname, key) DO UPDATE SET life = excluded.life, deleted = excluded.deleted, saw = excluded.saw,
+    ON CONFLICT (nspname, relname, key) DO UPDATE SET life = excluded.life, deleted = excluded.deleted,
+        saw = CASE WHEN tombstone.life = excluded.life THEN kuroshio.join_stamps(tombstone.saw, excluded.saw) ELSE excluded.saw END,
         stamps = excluded.stamps, cells = excluded.cells, referential = excluded.referential, passed = '{}';
     RETURN NULL;
 END $body$ $$, 'on_delete_' || suffix, head || pinned, schema_name, table_name, key_text_old, here.number, here.number, image);

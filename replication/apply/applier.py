@@ -1,0 +1,158 @@
+"""Applies the sections of messages within the caller's transaction.
+
+1. Inserts go parents first, then updates, then deletes, children first. Nothing depends on this order but speed: what
+   does not fit is merged, or waits, and merging does not depend on order.
+2. A section goes set-wise where that is right, and what the statements did not write is merged row by row.
+3. ``careful``: a section that the database refuses is tried row by row, and the rows that it refuses are set aside; the
+   others go on (invariant 6).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import psycopg
+
+from replication import metrics
+from replication.apply.merging import Merger
+from replication.apply.sections import changes_of
+from replication.apply.tables import Tables
+from replication.clock import now_us
+from replication.core.changes import Author, Change
+from replication.core.stamps import hlc_of
+from replication.postgres import applying
+from replication.postgres.catalog import Table
+from replication.postgres.connect import Connection
+from replication.postgres.rows import FastRows, missing_parents
+from replication.wire.message import Section
+
+TRY_AGAIN = (
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.LockNotAvailable,
+    psycopg.OperationalError,
+)
+"""Faults of the moment, never of the data (scenario 17)."""
+
+_UPDATE_ROUNDS = 3
+_OPS = "IUD"
+
+
+@dataclass(slots=True)
+class Applier:
+    """Writes rows through one connection."""
+
+    connection: Connection
+    tables: Tables
+    merger: Merger
+    fast: FastRows
+    clock_ahead_us: int
+
+    def apply(self, sections: Sequence[Section], author: Author, *, careful: bool) -> None:
+        """Apply the sections of one message."""
+        for section in sorted(sections, key=self._order):
+            if careful:
+                self._carefully(section, author)
+            else:
+                self._section(section, author)
+
+    def _order(self, section: Section) -> tuple[int, int]:
+        rank = self.tables.rank(section.table)
+        return _OPS.index(section.op), -rank if section.op == "D" else rank
+
+    def _carefully(self, section: Section, author: Author) -> None:
+        try:
+            with self.connection.transaction():
+                self._section(section, author)
+            return
+        except TRY_AGAIN:
+            raise
+        except psycopg.Error:
+            pass  # row by row, then
+        for change in changes_of(section, author, range(len(section.moments))):
+            self.merge_or_park(change)
+
+    def merge_or_park(self, change: Change) -> bool:
+        """Merge one change; set it aside where the database refuses it. True when it was merged or waits elsewhere."""
+        table = self.tables.get(change.table)
+        if table is None or not change.cells.keys() <= set(table.values):
+            self.merger.park(change, "schema", "this site's table lacks the table or a column")
+            return False
+        try:
+            with self.connection.transaction():
+                self.merger.merge(table, [change])
+            return True
+        except TRY_AGAIN:
+            raise
+        except psycopg.Error as fault:
+            self.merger.park(
+                change, "refused", f"{fault.sqlstate}: {fault.diag.constraint_name or type(fault).__name__}"
+            )
+            return False
+
+    def _section(self, section: Section, author: Author) -> None:
+        table = self.tables.get(section.table)
+        everything = range(len(section.moments))
+        if table is None or not set(section.columns) <= {column.name for column in table.columns}:
+            self._park(section, author, everything, "schema", "this site's table lacks the table or a column")
+            return
+        latest = max(section.moments, default=0)
+        if hlc_of(latest) > now_us() + self.clock_ahead_us:
+            self._park(
+                section, author, everything, "clock", "its stamp is further ahead of this site's clock than the bound"
+            )
+            return
+        left: Sequence[int] = everything
+        if self._is_common(table, section):
+            left = self._set_wise(table, section, author)
+        metrics.CHANGES_APPLIED.labels(author.origin, "set").inc(len(section.moments) - len(left))
+        metrics.CHANGES_APPLIED.labels(author.origin, "merge").inc(len(left))
+        if left:
+            self.merger.merge(table, list(changes_of(section, author, left)))
+
+    def _is_common(self, table: Table, section: Section) -> bool:
+        if section.op == "D" or section.extra or (len(section.columns) == len(table.key) and section.op == "U"):
+            return False
+        return section.op == "I" or not self.tables.has_authority(table, section.columns)
+
+    def _set_wise(self, table: Table, section: Section, author: Author) -> Sequence[int]:
+        """Write what fits; return the indices of what does not."""
+        orphans = self._orphans(table, section)
+        if orphans:
+            self._park(section, author, sorted(orphans), "parent", "a row that it refers to is not here yet")
+        left: Sequence[int] = [index for index in range(len(section.moments)) if index not in orphans]
+        for _ in range(1 if section.op == "I" else _UPDATE_ROUNDS):
+            before = len(left)
+            left = self._write(table, section, left)
+            if not left or len(left) == before:
+                break
+        return left
+
+    def _orphans(self, table: Table, section: Section) -> set[int]:
+        orphans: set[int] = set()
+        for key in table.foreign_keys:
+            if set(key.columns) <= set(section.columns):
+                missing = missing_parents(self.connection, table, key, section.columns, section.values)
+                if missing and key.parent == table.qualified:
+                    missing -= self._born_here(table, section, key.columns, missing)
+                orphans |= missing
+        return orphans
+
+    @staticmethod
+    def _born_here(table: Table, section: Section, columns: tuple[str, ...], missing: set[int]) -> set[int]:
+        """Of a table that refers to itself: the rows whose parent is in the same section."""
+        keys = set(zip(*section.values[: len(table.key)], strict=True))
+        places = [section.columns.index(name) for name in columns]
+        return {index for index in missing if tuple(section.values[place][index] for place in places) in keys}
+
+    def _write(self, table: Table, section: Section, left: Sequence[int]) -> Sequence[int]:
+        whole = len(left) == len(section.moments)
+        values = section.values if whole else [[column[index] for index in left] for column in section.values]
+        moments = section.moments if whole else [section.moments[index] for index in left]
+        seen = section.seen if whole else [section.seen[index] for index in left]
+        write = self.fast.insert if section.op == "I" else self.fast.update
+        missed = write(self.connection, table, section.columns, values, moments, seen)
+        return [left[index] for index in missed]
+
+    def _park(self, section: Section, author: Author, indices: Sequence[int], reason: str, detail: str) -> None:
+        for change in changes_of(section, author, indices):
+            applying.park(self.connection, change, reason, detail)

@@ -1,0 +1,41 @@
+"""The apply daemon: a reader thread for each peer, and the writer in the main thread."""
+
+import time
+from functools import partial
+
+import psycopg
+
+from replication import events, metrics
+from replication.apply.reader import Link, Reader
+from replication.apply.writer import Writer
+from replication.keys import verifier
+from replication.postgres.applying import Reading
+from sitecfg import Config, Site
+
+_OPEN_PAUSE_SECONDS = 1.0
+
+
+def run(config: Config, site: Site) -> None:
+    """Apply until the process is ended."""
+    metrics.serve(site.metrics.apply_port)
+    verify = verifier(config, site)
+    readings = {peer: Reading(peer) for peer in site.peers}
+    writer = Writer(config, site, list(readings.values()))
+    _open(writer)
+    for peer, line in site.peers.items():
+        link = Link(peer, partial(site.peer_url, peer), line.thin, verify)
+        Reader(link, readings[peer], writer.inbox, partial(writer.place, peer)).start()
+    events.logger().info(events.APPLY_STARTED, peers=sorted(site.peers))
+    writer.run()
+
+
+def _open(writer: Writer) -> None:
+    """Wait for the database, which may start after us."""
+    while True:
+        try:
+            writer.open()
+        except psycopg.Error as fault:
+            events.logger().warning(events.APPLY_INTERRUPTED, reason=str(fault).splitlines()[0])
+            time.sleep(_OPEN_PAUSE_SECONDS)
+        else:
+            return

@@ -1,0 +1,121 @@
+"""The uncommon case, row by row: lock, read, merge, write back what the merge decided.
+
+What does not fit the set-wise statements comes here: a row that somebody else changed too, a key that is deleted or not
+there yet, a delete, a rule with authority.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from replication import events, metrics
+from replication.core.changes import Change, Key
+from replication.core.concurrency import Passage, had, holder
+from replication.core.conflicts import Conflict, conflicts
+from replication.core.merge import Row, RowRules, lives, merge
+from replication.core.progress import format_lsn
+from replication.core.stamps import site_of
+from replication.postgres import applying, rows, states
+from replication.postgres.catalog import Table
+from replication.postgres.connect import Connection
+from replication.postgres.states import Local
+
+Park = Callable[[Change, str, str], None]
+
+
+@dataclass(slots=True)
+class Merger:
+    """Merges changes into the rows of one database."""
+
+    connection: Connection
+    number: int
+    """This site's."""
+    rules: Callable[[Table], RowRules]
+    park: Park
+
+    def merge(self, table: Table, changes: Sequence[Change]) -> None:
+        """Merge changes of one table, all that concern a row together."""
+        by_key: dict[Key, list[Change]] = {}
+        for change in changes:
+            by_key.setdefault(change.key, []).append(change)
+        keys = sorted(by_key)
+        local = states.read(self.connection, table, keys)
+        unknown = [key for key in keys if key not in local and any(change.op == "D" for change in by_key[key])]
+        if unknown:
+            states.lock_against_inserts(self.connection, table)
+            local |= states.read(self.connection, table, unknown)
+        for key in keys:
+            self._merge_row(table, key, local.get(key, states.NOTHING), by_key[key])
+
+    def _merge_row(self, table: Table, key: Key, local: Local, changes: list[Change]) -> None:
+        rules = self.rules(table)
+        row, found = local.row, list[Conflict]()
+        for change in sorted(changes, key=lambda change: change.moment):
+            if change.op == "U" and (change.life > row.life or not (row.known or row.deleted)):
+                self.park(change, "insert", "")
+                continue
+            if missing := self._missing_parent(table, change):
+                self.park(change, "parent", missing)
+                continue
+            merged = merge(row, change.row(), rules)
+            found += conflicts(row, change, merged, rules, self._concurrent)
+            row = merged
+        if row != local.row and self._write(table, key, local, row, changes, rules):
+            self._record(found)
+
+    def _missing_parent(self, table: Table, change: Change) -> str:
+        for reference in table.foreign_keys:
+            if change.op == "D" or not set(reference.columns) <= change.cells.keys() | set(table.key):
+                continue
+            cells = {**dict(zip(table.key, change.key, strict=True)), **change.cells}
+            own = tuple(cells[name] for name in reference.columns)
+            if reference.parent == table.qualified and own == change.key:
+                continue
+            columns = list(cells)
+            if rows.missing_parents(self.connection, table, reference, columns, [[value] for value in cells.values()]):
+                return f"{'.'.join(reference.parent)} has no row for ({', '.join(reference.columns)})"
+        return ""
+
+    def _write(self, table: Table, key: Key, local: Local, row: Row, changes: list[Change], rules: RowRules) -> bool:
+        connection, alive = self.connection, lives(row, rules)
+        if local.visible and not alive and states.has_children(connection, table, key):
+            for change in changes:
+                self.park(change, "children", "other rows still refer to this one")
+            return False
+        if alive and local.visible:
+            before = local.row.cells
+            changed = [
+                n for n in table.values if n in row.cells and (n not in before or row.cells[n].value != before[n].value)
+            ]
+            states.update(connection, table, key, row, changed, row.newest)
+        elif alive:
+            states.insert(connection, table, key, row, row.newest)
+        elif local.visible:
+            states.delete(connection, table, key)
+        if row.deleted:
+            passed = {c.author.origin: format_lsn(c.author.to_lsn) for c in changes if c.op == "D"}
+            states.entomb(connection, table, key, row, image=not alive, passed=passed)
+        elif local.entombed:
+            states.disinter(connection, table, key)
+        return True
+
+    def _concurrent(self, version: int, change: Change) -> bool:
+        """Had neither author the other's version?"""
+        author, site = change.author, site_of(version)
+        if site == author.number or change.seen == version:
+            return False
+        theirs = Passage(author.number, change.moment, change.moment, author.from_lsn, author.to_lsn, author.applied)
+        known = applying.passages(self.connection, site, version)
+        if had(theirs, version, known):
+            return False
+        return site == self.number or not had(holder(version, known), change.moment, [theirs])
+
+    def _record(self, found: list[Conflict]) -> None:
+        for conflict in found:
+            if applying.record_conflict(self.connection, conflict):
+                metrics.CONFLICTS.labels(conflict.type, conflict.resolution).inc()
+                events.logger().info(
+                    events.CONFLICT_RECORDED,
+                    table=".".join(conflict.table),
+                    type=conflict.type,
+                    resolution=conflict.resolution,
+                )

@@ -1,0 +1,204 @@
+"""Reads one peer's stream, in a thread of its own: finds the log in force, checks what arrives, hands it to the writer.
+
+1. The directory stream names the incarnation in force and those before it; a position outside of that lineage cannot be
+   compared, and the origin stops (invariant 1).
+2. What a message's signature does not prove is refused, counted and alarmed. It is passed over; if it was a true message
+   that was damaged, the next one shows the gap.
+3. A gap is looked for once more from the log's beginning (stored offsets are only hints, pitfall P10). If it stays, the
+   origin stops, and the missing range is named.
+4. A reader that is behind takes the packed lane, and changes back by itself.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from replication import events, metrics
+from replication.apply.incoming import Incoming
+from replication.apply.lane import LaneChoice
+from replication.broker.log import last_message
+from replication.broker.names import directory_name, stream_name
+from replication.broker.reader import Delivery, StreamReader, prefetch_for
+from replication.clock import now_us, to_datetime
+from replication.core.progress import Step, adopt, format_lsn, step
+from replication.errors import DecodeError, PositionLostError, SignatureError, TransientError
+from replication.postgres.applying import Place, Reading
+from replication.wire.header import Header
+from replication.wire.message import decode_sections, read_header
+
+_CONNECT_SECONDS = 20.0
+_HEARTBEAT_SECONDS = 20
+_SILENCE_SECONDS = 15.0
+_STOPPED_SECONDS = 30.0
+_PAUSE_SECONDS = (0.2, 0.5, 1.0, 2.0, 3.0)
+_CLOCK_ALARM_SECONDS = 5.0
+
+
+class ChangeLane(Exception):  # noqa: N818  not a fault
+    """The other lane serves better from here on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The way to one origin."""
+
+    origin: str
+    url: Callable[[], str]
+    thin: bool
+    verify: Callable[[str, bytes, bytes], None]
+
+
+class Reader(threading.Thread):
+    """Runs for ever; ``place`` says where the writer stands with this origin."""
+
+    def __init__(
+        self, link: Link, reading: Reading, inbox: queue.Queue[Incoming], place: Callable[[], Place | None]
+    ) -> None:
+        super().__init__(name=f"read {link.origin}", daemon=True)
+        self._link = link
+        self._reading = reading
+        self._inbox = inbox
+        self._place = place
+        self._lane = LaneChoice(link.thin)
+        self._lsn = self._base_lsn = 0
+        self._from_first = False
+
+    def run(self) -> None:
+        failures = 0
+        while True:
+            began = time.monotonic()
+            pause = self._run_once(failures)
+            failures = 0 if time.monotonic() - began > 30 else failures + 1
+            time.sleep(pause)
+
+    def _run_once(self, failures: int) -> float:
+        origin, reading = self._link.origin, self._reading
+        try:
+            self._read()
+        except ChangeLane:
+            return 0.0
+        except PositionLostError as fault:
+            reading.state, reading.reason = "stopped", str(fault)
+            metrics.LINK_STOPPED.labels(origin).set(1)
+            events.logger().error(events.READING_STOPPED, origin=origin, reason=str(fault))
+            return _STOPPED_SECONDS
+        except TransientError as fault:
+            reading.state, reading.reason = "connecting", str(fault)
+            events.logger().info(events.READING_INTERRUPTED, origin=origin, reason=str(fault))
+        finally:
+            metrics.LINK_UP.labels(origin).set(0)
+        return _PAUSE_SECONDS[min(failures, len(_PAUSE_SECONDS) - 1)]
+
+    def _read(self) -> None:
+        header = self._log_in_force()
+        place = self._place()
+        lsn = adopt(place.position if place else None, header.lineage)
+        if lsn is None:
+            assert place is not None
+            raise PositionLostError(
+                f"the log of {self._link.origin} is now {header.incarnation}, which does not continue"
+                f" {place.position.incarnation}: the origin must be seeded again here"
+            )
+        self._lsn, self._base_lsn = lsn, header.lineage[0].lsn
+        stream = stream_name(self._link.origin, header.incarnation, self._lane.name)
+        first = self._from_first or place is None or place.stream != stream
+        self._from_first = False
+        offset: int | str = "first" if first else place.stream_offset  # type: ignore[union-attr]
+        self._attach(stream, offset)
+
+    def _log_in_force(self) -> Header:
+        body = last_message(self._link.url(), directory_name(self._link.origin), timeout_seconds=_CONNECT_SECONDS)
+        if body is None:
+            raise TransientError("the origin has not announced its log yet")
+        header, _ = read_header(body, self._link.verify)
+        if header.origin != self._link.origin or not header.lineage:
+            raise SignatureError(f"the directory of {self._link.origin} holds a message of {header.origin}")
+        return header
+
+    def _attach(self, stream: str, offset: int | str) -> None:
+        reading, origin = self._reading, self._link.origin
+        prefetch = prefetch_for(4096 if self._lane.name == "live" else 32768)
+        with StreamReader(
+            self._link.url(),
+            stream,
+            offset,
+            prefetch=prefetch,
+            heartbeat_seconds=_HEARTBEAT_SECONDS,
+            timeout_seconds=_CONNECT_SECONDS,
+        ) as reader:
+            reading.state, reading.reason, reading.lane = "running", "", self._lane.name
+            metrics.LINK_UP.labels(origin).set(1)
+            metrics.LINK_STOPPED.labels(origin).set(0)
+            events.logger().info(events.READING_STARTED, origin=origin, stream=stream, offset=str(offset))
+            heard = time.monotonic()
+            for delivery in reader.deliveries(1.0):
+                if delivery is not None:
+                    heard = time.monotonic()
+                    self._deliver(reader, delivery, stream, offset)
+                elif time.monotonic() - heard > _SILENCE_SECONDS:
+                    self._from_first = True
+                    raise TransientError("no heartbeat for too long: attaching again from the log's beginning")
+
+    def _deliver(self, reader: StreamReader, delivery: Delivery, stream: str, offset: int | str) -> None:
+        reading = self._reading
+        try:
+            header, rest = read_header(delivery.body, self._link.verify)
+            if header.origin != self._link.origin:
+                raise SignatureError(f"a message of {header.origin} in the stream of {self._link.origin}")
+        except DecodeError as fault:
+            self._refuse(fault)
+            reader.ack(delivery)
+            return
+        self._heard(header, len(delivery.body))
+        if header.kind == "start":
+            reader.ack(delivery)
+            return
+        is_part = header.part is not None and not header.part.is_last
+        decision = Step.APPLY if is_part else step(self._lsn, header.from_lsn, header.to_lsn)
+        if decision is Step.GAP:
+            self._gap(header, offset)
+        if decision is Step.DUPLICATE and header.kind != "heartbeat" and header.part is None:
+            reading.duplicates += 1
+            metrics.DUPLICATES.labels(header.origin).inc()
+            reader.ack(delivery)
+            return
+        sections = [] if is_part or decision is Step.DUPLICATE else decode_sections(rest)
+        done = lambda: reader.ack_threadsafe(delivery)  # noqa: E731
+        self._inbox.put(Incoming(header, sections, delivery.body, stream, delivery.offset, self._base_lsn, done))
+        self._lsn = max(self._lsn, header.to_lsn)
+        if self._lane.wants_change((now_us() - header.published_us) / 1e6):
+            raise ChangeLane
+
+    def _heard(self, header: Header, size: int) -> None:
+        reading, origin = self._reading, self._link.origin
+        now = now_us()
+        reading.heard_at = to_datetime(now)
+        reading.head_lsn = max(reading.head_lsn, header.to_lsn)
+        reading.head_changes = max(reading.head_changes, header.changes_total)
+        # What travels takes time, so the least difference seen is nearest to the truth.
+        offset = (header.clock_us - now) / 1e6
+        known = reading.clock_offset_seconds
+        reading.clock_offset_seconds = offset if known is None else max(offset, known - 0.01)
+        if reading.clock_offset_seconds > _CLOCK_ALARM_SECONDS and (known or 0) <= _CLOCK_ALARM_SECONDS:
+            events.logger().warning(events.CLOCK_ADRIFT, origin=origin, seconds=round(reading.clock_offset_seconds, 1))
+        metrics.RECEIVED_BYTES.labels(origin).inc(size)
+        metrics.LAST_HEARD.labels(origin).set(reading.heard_at.timestamp())
+        metrics.CLOCK_OFFSET.labels(origin).set(reading.clock_offset_seconds)
+
+    def _refuse(self, fault: DecodeError) -> None:
+        self._reading.refused += 1
+        metrics.MESSAGES_REFUSED.labels(self._link.origin).inc()
+        events.logger().error(events.MESSAGE_REFUSED, origin=self._link.origin, reason=str(fault))
+
+    def _gap(self, header: Header, offset: int | str) -> None:
+        if offset != "first":
+            self._from_first = True
+            raise TransientError(
+                "the stored offset lies behind what is needed: attaching again from the log's beginning"
+            )
+        raise PositionLostError(
+            f"the log of {self._link.origin} begins at {format_lsn(header.from_lsn)}; missing here:"
+            f" ({format_lsn(self._lsn)}, {format_lsn(header.from_lsn)}]: the origin must be seeded again here"
+        )

@@ -1,0 +1,39 @@
+"""From the wire's sections, in columns, to single changes: pure."""
+
+from collections.abc import Iterator, Sequence
+
+from replication.core.arrays import parse_integers
+from replication.core.changes import Author, Change
+from replication.wire.message import Section
+
+
+def changes_of(section: Section, author: Author, indices: Iterator[int] | Sequence[int]) -> Iterator[Change]:
+    """The changes of some rows of a section."""
+    count = section.key_count
+    names = section.columns[count:]
+    life, saw = section.extra.get("life"), section.blobs.get("saw")
+    for index in indices:
+        row = [column[index] for column in section.values]
+        yield Change(
+            section.table,
+            section.op,
+            tuple(part or b"" for part in row[:count]),
+            dict(zip(names, row[count:], strict=True)),
+            section.moments[index],
+            section.seen[index],
+            author,
+            life[index] if life else 1,
+            _authority(section, names, index),
+            tuple(parse_integers(saw[index] or b"{0,0}")) if saw else (),
+        )
+
+
+def _authority(section: Section, names: Sequence[str], index: int) -> dict[str, tuple[int, int]]:
+    if not section.extra.keys() - {"life", "referential"}:
+        return {}
+    pairs = {}
+    for name in names:
+        term, epoch = (section.extra.get(f"{kind}:{name}") for kind in ("term", "epoch"))
+        if term or epoch:
+            pairs[name] = (term[index] if term else 0, epoch[index] if epoch else 0)
+    return pairs

@@ -1,0 +1,69 @@
+"""What this site's tables are, remembered: their columns, their rules, and parents before children."""
+
+from dataclasses import dataclass, field
+
+from replication.core.merge import RowRules
+from replication.core.rules import RAISES_EPOCH
+from replication.errors import UsageError
+from replication.postgres.catalog import Table, describe
+from replication.postgres.connect import Connection
+from sitecfg import Rules
+
+Name = tuple[str, str]
+
+
+@dataclass(slots=True)
+class Tables:
+    """Asks the catalog once for each table, until told to forget."""
+
+    connection: Connection
+    declared: Rules
+    _tables: dict[Name, Table | None] = field(default_factory=dict)
+    _rules: dict[Name, RowRules] = field(default_factory=dict)
+    _ranks: dict[Name, int] = field(default_factory=dict)
+
+    def get(self, name: Name) -> Table | None:
+        """The table, or None where it is not replicated here."""
+        if name not in self._tables:
+            self._tables[name] = self._describe(name)
+        return self._tables[name]
+
+    def _describe(self, name: Name) -> Table | None:
+        listed = self.connection.execute(
+            "SELECT FROM kuroshio.replicated_table WHERE nspname = %s AND relname = %s", name
+        ).fetchone()
+        if listed is None:
+            return None
+        try:
+            return describe(self.connection, *name)
+        except UsageError:
+            return None  # dropped: its changes wait until somebody looks
+
+    def rules(self, table: Table) -> RowRules:
+        """The rules of a table, as the merge wants them."""
+        found = self._rules.get(table.qualified)
+        if found is None:
+            declared = self.declared.table(str(table))
+            columns = {name: declared.column(name).rule for name in table.values}
+            found = self._rules[table.qualified] = RowRules(columns, declared.delete)
+        return found
+
+    def has_authority(self, table: Table, columns: tuple[str, ...]) -> bool:
+        """May a write of these columns carry an epoch? Then a newer moment alone does not make it the winner."""
+        rules = self.rules(table)
+        return any(rules.of(name) in RAISES_EPOCH for name in columns if name not in table.key)
+
+    def rank(self, name: Name) -> int:
+        """How many parents a table has above it: parents are written first, children deleted first."""
+        if name not in self._ranks:
+            self._ranks[name] = 0  # stops at circles
+            table = self.get(name)
+            parents = {key.parent for key in table.foreign_keys} - {name} if table else set()
+            self._ranks[name] = 1 + max((self.rank(parent) for parent in parents), default=-1)
+        return self._ranks[name]
+
+    def forget(self) -> None:
+        """The schema may have changed."""
+        self._tables.clear()
+        self._ranks.clear()
+        self._rules.clear()

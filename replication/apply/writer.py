@@ -1,0 +1,268 @@
+"""The one apply writer of a site: takes messages from all readers, writes their rows and positions, transaction by
+transaction.
+
+1. A message's rows and its origin's position are one local transaction (invariants 1, 2 and 6).
+2. The position in the database decides: what it covers is a duplicate, what begins behind it is a gap. So a lost answer
+   to COMMIT does no harm.
+3. Deadlocks, lock timeouts and serialization failures are tried again; what the data itself forbids is bisected: message
+   by message, then section by section, then row by row, and the rows that cannot be taken are set aside.
+"""
+
+import queue
+import time
+from collections.abc import Sequence
+
+import psycopg
+
+from replication import events, metrics
+from replication.apply.applier import TRY_AGAIN, Applier
+from replication.apply.incoming import Incoming
+from replication.apply.merging import Merger
+from replication.apply.tables import Tables
+from replication.clock import now_us, to_datetime
+from replication.core.changes import Author, Change
+from replication.core.progress import Position, Step, format_lsn, step
+from replication.core.stamps import hlc_of
+from replication.errors import InvariantError
+from replication.postgres import applying, capturing
+from replication.postgres.applying import Place, Reading
+from replication.postgres.connect import Connection, connect
+from replication.postgres.parameters import register
+from replication.postgres.rows import FastRows
+from replication.wire.header import Header
+from replication.wire.message import decode_sections, read_header
+from sitecfg import Config, Site
+
+BATCH_CHANGES = 6000
+_TICK_SECONDS = 1.0
+_COLLECT_SECONDS = 30.0
+_RETRY_PARKED_SECONDS = 2.0
+_PARKED_AT_ONCE = 2000
+_PAUSE_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0)
+
+_UNBORN = Place(Position("", 0, 0, 0), 0, "", 0)
+
+
+class Writer:
+    """Owns the connection that holds this site's replication origin."""
+
+    def __init__(self, config: Config, site: Site, readings: Sequence[Reading]) -> None:
+        self._config = config
+        self._site = site
+        self._readings = readings
+        self._numbers = {name: one.number for name, one in config.sites.items()}
+        self.inbox: queue.Queue[Incoming] = queue.Queue(maxsize=16)
+        self._connection: Connection
+        self._applier: Applier
+        self.places: dict[str, Place] = {}
+        self._next_tick = self._next_collect = self._next_parked = 0.0
+        self._parked = 0
+
+    def open(self) -> None:
+        """Connect, and read where each origin stands."""
+        connection = self._connection = connect(self._site.dsn(), name="apply")
+        register(connection)
+        applying.become_writer(connection)
+        applying.know_sites(connection, self._numbers)
+        tables = Tables(connection, self._config.rules)
+        merger = Merger(connection, self._site.number, tables.rules, self._park)
+        ahead = int(self._site.limits.clock_ahead_seconds * 1_000_000)
+        self._applier = Applier(connection, tables, merger, FastRows(), ahead)
+        self.places = dict.fromkeys(self._site.peers, _UNBORN) | applying.places(connection)
+        self._parked = sum(applying.count_parked(connection).values())
+
+    def place(self, origin: str) -> Place | None:
+        """Where an origin stands; None where nothing of it was applied. For the readers."""
+        place = self.places[origin]
+        return place if place.position.incarnation else None
+
+    def run(self) -> None:
+        """Write for ever. Raises what neither time nor setting aside can mend."""
+        waiting: list[Incoming] = []
+        failures = 0
+        while True:
+            try:
+                if not waiting:
+                    waiting = self._take()
+                if waiting:
+                    self._write(waiting, careful=False)
+                    waiting = []
+                self._tick()
+                failures = 0
+            except TRY_AGAIN as fault:
+                metrics.RETRIES.labels(type(fault).__name__).inc()
+                events.logger().warning(events.BATCH_RETRIED, reason=type(fault).__name__, detail=_first_line(fault))
+                failures += 1
+                time.sleep(_PAUSE_SECONDS[min(failures, len(_PAUSE_SECONDS)) - 1])
+                if self._connection.closed or self._connection.broken:
+                    self._reopen()
+
+    def _reopen(self) -> None:
+        try:
+            self.open()
+        except psycopg.Error as fault:
+            events.logger().warning(events.APPLY_INTERRUPTED, reason=_first_line(fault))
+
+    def _take(self) -> list[Incoming]:
+        """What is there, up to a batch; waits no longer than to the next tick."""
+        try:
+            taken = [self.inbox.get(timeout=max(0.01, self._next_tick - time.monotonic()))]
+        except queue.Empty:
+            return []
+        count = taken[0].changes
+        while count < BATCH_CHANGES:
+            try:
+                taken.append(self.inbox.get_nowait())
+            except queue.Empty:
+                break
+            count += taken[-1].changes
+        return taken
+
+    def _write(self, batch: Sequence[Incoming], *, careful: bool) -> None:
+        try:
+            with self._connection.transaction():
+                places = dict(self.places)
+                written = [one for one in batch if self._write_one(one, places, careful=careful)]
+        except TRY_AGAIN:
+            raise
+        except psycopg.Error as fault:
+            if careful:
+                raise InvariantError(f"a message cannot be applied even row by row: {_first_line(fault)}") from fault
+            events.logger().warning(events.BATCH_BISECTED, messages=len(batch), reason=type(fault).__name__)
+            self._applier.tables.forget()
+            self._applier.fast.forget()
+            for one in batch:
+                self._write([one], careful=True)
+            return
+        self.places = places
+        for one in batch:
+            one.done()
+        self._observe(written)
+
+    def _write_one(self, one: Incoming, places: dict[str, Place], *, careful: bool) -> bool:
+        """Write one message; False where it was written before."""
+        header, place = one.header, places[one.header.origin]
+        if header.kind == "part":
+            return self._write_part(one, place, places, careful=careful)
+        lsn = place.position.lsn if place.position.incarnation else one.base_lsn
+        decision = step(lsn, header.from_lsn, header.to_lsn)
+        if decision is Step.GAP:
+            raise InvariantError(f"{header.origin}: a gap after {format_lsn(place.position.lsn)} reached the writer")
+        if decision is Step.DUPLICATE:
+            self._heard(header)
+            return False
+        self._applier.apply(one.sections, self._author(header), careful=careful)
+        self._advance(one, places)
+        return True
+
+    def _write_part(self, one: Incoming, place: Place, places: dict[str, Place], *, careful: bool) -> bool:
+        """Stage a part; with the last one, apply them all."""
+        header, connection = one.header, self._connection
+        part = header.part
+        assert part is not None
+        if not part.is_last:
+            applying.stage_part(connection, header, one.body)
+            return True
+        if header.to_lsn > place.position.lsn:  # not applied before
+            if applying.staged_parts(connection, header.origin, part.xid) < part.number:
+                raise InvariantError(f"{header.origin}: parts of transaction {part.xid} are missing")
+            author = self._author(header)
+            for body in applying.staged_bodies(connection, header.origin, part.xid):
+                staged = decode_sections(read_header(body, lambda *_: None)[1])
+                self._applier.apply(staged, author, careful=careful)
+            self._applier.apply(one.sections, author, careful=careful)
+            self._advance(one, places)
+        applying.drop_parts(connection, header.origin, part.xid)
+        return True
+
+    def _advance(self, one: Incoming, places: dict[str, Place]) -> None:
+        header = one.header
+        applying.save_place(self._connection, header, one.stream, one.stream_offset)
+        if one.sections:
+            moments = [moment for section in one.sections for moment in (min(section.moments), max(section.moments))]
+            capturing.record_passage(
+                self._connection,
+                self._numbers[header.origin],
+                (header.from_lsn, header.to_lsn),
+                (min(moments), max(moments)),
+                {self._numbers[name]: p.lsn for name, p in header.positions.items() if name in self._numbers},
+                header.changes_total,
+            )
+        self._heard(header)
+        before = places[header.origin]
+        position = before.position._replace(
+            incarnation=header.incarnation, lsn=header.to_lsn, xid=header.xid, commit_us=header.last_commit_us
+        )
+        places[header.origin] = Place(position, header.changes_total, one.stream, one.stream_offset)
+
+    def _heard(self, header: Header) -> None:
+        if header.positions:
+            applying.save_peer_positions(self._connection, header)
+
+    def _author(self, header: Header) -> Author:
+        applied = {
+            self._numbers[name]: position.lsn for name, position in header.positions.items() if name in self._numbers
+        }
+        return Author(header.origin, self._numbers[header.origin], header.from_lsn, header.to_lsn, applied)
+
+    def _park(self, change: Change, reason: str, detail: str) -> None:
+        self._parked += 1
+        applying.park(self._connection, change, reason, detail)
+        events.logger().info(
+            events.CHANGE_PARKED, table=".".join(change.table), origin=change.author.origin, reason=reason
+        )
+
+    def _observe(self, written: Sequence[Incoming]) -> None:
+        now = now_us()
+        for one in written:
+            header = one.header
+            if header.last_commit_us:
+                metrics.APPLIED_COMMIT.labels(header.origin).set(to_datetime(header.last_commit_us).timestamp())
+            if header.transactions:
+                metrics.COMMIT_LATENCY.labels(header.origin).observe(max(0.0, (now - header.last_commit_us) / 1e6))
+
+    # -- now and then --------------------------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        if now < self._next_tick:
+            return
+        self._next_tick = now + _TICK_SECONDS
+        with self._connection.transaction():
+            for reading in self._readings:
+                applying.save_reading(self._connection, reading)
+        if now >= self._next_parked:
+            self._next_parked = now + _RETRY_PARKED_SECONDS
+            self._retry_parked()
+        if now >= self._next_collect:
+            self._next_collect = now + _COLLECT_SECONDS
+            self._collect()
+
+    def _collect(self) -> None:
+        peers = [name for name in self._config.sites if name != self._site.name]
+        with self._connection.transaction():
+            metrics.TOMBSTONES.set(applying.collect(self._connection, self._site.name, peers))
+
+    def _retry_parked(self) -> None:
+        """Merge what may be merged by now."""
+        counts = applying.count_parked(self._connection)
+        for reason in ("insert", "parent", "children", "clock", "schema", "refused"):
+            metrics.PARKED.labels(reason).set(counts.get(reason, 0))
+        self._parked = sum(counts.values())
+        if not self._parked:
+            return
+        self._applier.tables.forget()
+        with self._connection.transaction():
+            for change in applying.parked(self._connection, self._numbers, _PARKED_AT_ONCE):
+                if hlc_of(change.moment) <= now_us() + self._applier.clock_ahead_us:
+                    self._retry(change)
+
+    def _retry(self, change: Change) -> None:
+        applying.unpark(self._connection, change)
+        self._applier.merge_or_park(change)
+
+
+def _first_line(fault: BaseException) -> str:
+    """The fault without its details, which may hold values."""
+    text = str(fault).strip()
+    return text.splitlines()[0] if text else type(fault).__name__

@@ -1,0 +1,86 @@
+"""One change of one row, as the merge wants it, and its parked form. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from replication.core.merge import Row
+from replication.core.rules import Cell
+from replication.core.stamps import Stamp, Stamps
+
+Key = tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Where a change comes from: its origin, its range in the origin's WAL, and what the origin had applied by then."""
+
+    origin: str
+    number: int
+    from_lsn: int
+    to_lsn: int
+    applied: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An insert (all cells), an update (the cells that changed) or a delete (none)."""
+
+    table: tuple[str, str]
+    op: str
+    key: Key
+    cells: Mapping[str, bytes | None]
+    moment: int
+    seen: int
+    author: Author
+    life: int = 1
+    authority: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Column -> (term, epoch), where a rule gives them."""
+    saw: tuple[int, ...] = ()
+
+    def row(self) -> Row:
+        """This change as a partial state: applying it is merging it."""
+        if self.op == "D":
+            return Row(self.life, 0, self.moment, Stamps.unpack(self.saw or (0, 0)))
+        cells = {
+            name: Cell(Stamp(*self.authority.get(name, (0, 0)), self.moment), value)
+            for name, value in self.cells.items()
+        }
+        return Row(self.life, self.moment if self.op == "I" else 0, cells=cells)
+
+    def to_json(self) -> dict[str, Any]:
+        """The parked form."""
+        return {
+            "cells": {name: None if value is None else value.decode() for name, value in self.cells.items()},
+            "seen": self.seen,
+            "life": self.life,
+            "authority": {name: list(pair) for name, pair in self.authority.items()},
+            "saw": list(self.saw),
+            "from_lsn": self.author.from_lsn,
+            "applied": {str(site): lsn for site, lsn in self.author.applied.items()},
+        }
+
+
+def from_json(
+    table: tuple[str, str],
+    op: str,
+    key: Sequence[str],
+    moment: int,
+    origin: tuple[str, int],
+    to_lsn: int,
+    body: Mapping[str, Any],
+) -> Change:
+    """Read the parked form."""
+    author = Author(*origin, body["from_lsn"], to_lsn, {int(site): lsn for site, lsn in body["applied"].items()})
+    return Change(
+        table,
+        op,
+        tuple(part.encode() for part in key),
+        {name: None if value is None else value.encode() for name, value in body["cells"].items()},
+        moment,
+        body["seen"],
+        author,
+        body["life"],
+        {name: (pair[0], pair[1]) for name, pair in body["authority"].items()},
+        tuple(body["saw"]),
+    )

@@ -1,0 +1,86 @@
+"""Which of two versions was overwritten by somebody who had not seen it: pure.
+
+A conflict is recorded for each cell whose two versions are concurrent and differ in value, with PostgreSQL 18's name for
+its type and, apart from it, what was done.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from replication.core.changes import Change
+from replication.core.merge import Row, RowRules, lives
+from replication.core.rules import Cell
+from replication.core.stamps import cell_id
+
+Concurrent = Callable[[int, Change], bool]
+"""(local moment, incoming change) -> neither author had the other's version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two versions and what was decided. ``column`` is empty for the row's existence."""
+
+    table: tuple[str, str]
+    key: tuple[bytes, ...]
+    column: str
+    winner: int
+    loser: int
+    type: str
+    resolution: str
+    rule: str
+    winner_value: bytes | None
+    loser_value: bytes | None
+
+
+def conflicts(local: Row, change: Change, merged: Row, rules: RowRules, concurrent: Concurrent) -> Iterator[Conflict]:
+    """What to record when ``change`` meets ``local`` and becomes ``merged``."""
+    if not local.known or local.life != change.life:
+        return
+    if change.op == "D" or local.deleted:
+        yield from _existence(local, change, merged, rules, concurrent)
+    if change.op == "D":
+        return
+    kind = "insert_exists" if change.op == "I" else "update_origin_differs"
+    for name, theirs in change.row().cells.items():
+        mine = local.cells.get(name)
+        if mine is None or mine.stamp.moment == change.moment or mine.value == theirs.value:
+            continue
+        if mine.stamp.moment > 1 and concurrent(mine.stamp.moment, change):
+            yield _cell_conflict(change, name, mine, theirs, merged.cells[name], kind, rules.of(name))
+
+
+def _cell_conflict(change: Change, name: str, mine: Cell, theirs: Cell, result: Cell, kind: str, rule: str) -> Conflict:
+    applied = result == theirs
+    winner, loser = (theirs, mine) if applied else (mine, theirs)
+    return Conflict(
+        change.table,
+        change.key,
+        name,
+        winner.stamp.moment,
+        loser.stamp.moment,
+        kind,
+        "apply_remote" if applied else "keep_local",
+        rule,
+        winner.value,
+        loser.value,
+    )
+
+
+def _existence(local: Row, change: Change, merged: Row, rules: RowRules, concurrent: Concurrent) -> Iterator[Conflict]:
+    """A delete against an edit that it had not seen."""
+    if change.op == "D":
+        saw = change.row().saw
+        edits = [cell.stamp.moment for name, cell in local.cells.items() if cell.stamp > saw.of(cell_id(name))]
+        edits = [moment for moment in edits if concurrent(moment, change)]
+        edit, delete, kind = max(edits, default=0), change.moment, "delete_origin_differs"
+    else:
+        seen = any(cell.stamp <= local.saw.of(cell_id(name)) for name, cell in change.row().cells.items())
+        edit, delete, kind = 0 if seen else change.moment, local.deleted, "update_deleted"
+        edit = edit if edit and concurrent(delete, change) else 0
+    if not edit:
+        return
+    alive = lives(merged, rules)
+    applied = alive == (change.op != "D")
+    winner, loser = (edit, delete) if alive else (delete, edit)
+    outcome = "apply_remote" if applied else "keep_local"
+    yield Conflict(change.table, change.key, "", winner, loser, kind, outcome, f"delete = {rules.delete}", None, None)

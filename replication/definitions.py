@@ -1,0 +1,57 @@
+"""What the sites say of one table before it is put under replication: is it the same table everywhere, and do the rules
+of the configuration fit it?"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from replication.errors import UsageError
+from replication.postgres.catalog import Table
+from sitecfg import TableRules
+
+
+def require_same(tables: Mapping[str, Table]) -> None:
+    """Raise :class:`UsageError` naming the first difference. The columns' order may differ: they travel by name."""
+    first, *others = tables
+    for other in others:
+        difference = _difference(first, tables[first], other, tables[other])
+        if difference:
+            raise UsageError(f"{tables[first]} is not the same table at {first} and at {other}: {difference}")
+
+
+def _difference(first: str, left: Table, other: str, right: Table) -> str | None:
+    for name in sorted(left.types.keys() | right.types.keys()):
+        if name not in left.types or name not in right.types:
+            return f"column {name} is at {first if name in left.types else other} alone"
+        if left.types[name] != right.types[name]:
+            return f"column {name} is {left.types[name]} at {first}, {right.types[name]} at {other}"
+    if left.key != right.key:
+        return f"the primary key is ({', '.join(left.key)}) at {first}, ({', '.join(right.key)}) at {other}"
+    return None
+
+
+def rules_for(table: Table, rules: TableRules) -> dict[str, Any]:
+    """The rules of a table in the form that its triggers are made from (replication/postgres/triggers.sql)."""
+    _require_columns(table, rules)
+    groups = {name: list(group) for group in rules.groups.values() for name in group}
+    columns: dict[str, dict[str, Any]] = {}
+    for name in sorted({*rules.columns, *groups}):
+        rule = rules.column(name)
+        columns[name] = {"rule": rule.rule}
+        if rule.site is not None:
+            columns[name]["site"] = rule.site
+        if name in groups:
+            columns[name]["group"] = groups[name]
+    return {"owner": rules.owner, "delete": rules.delete, "columns": columns}
+
+
+def _require_columns(table: Table, rules: TableRules) -> None:
+    named = {*rules.columns, *(name for group in rules.groups.values() for name in group)}
+    unknown = sorted(name for name in {*named, *([rules.owner] if rules.owner else [])} if name not in table.types)
+    if unknown:
+        raise UsageError(
+            f"the rules of {table} name column {', '.join(unknown)}, which it lacks:"
+            f" its columns are {', '.join(sorted(table.types))}"
+        )
+    keys = sorted(named.intersection(table.key))
+    if keys:
+        raise UsageError(f"the rules of {table} name {', '.join(keys)} of its primary key, which never changes")

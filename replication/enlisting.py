@@ -1,0 +1,149 @@
+"""Puts tables under replication at all sites that are reached, together.
+
+For each table, within one transaction at each site, all holding the table's lock until the last has done its part:
+
+1. It must be the same table everywhere, and the rules must fit it.
+2. Rows that are there already are allowed at one site, which sends them, or equal at all sites, where they are one base.
+3. Generated keys of all sites start above the highest that any of them has given (pitfall P20).
+4. The site that sends its rows commits last, so that the others know the table when the rows arrive.
+
+What is enlisted already stays; its rules and sequences are set right.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from graphlib import CycleError, TopologicalSorter
+
+from psycopg import sql
+
+from replication.definitions import require_same, rules_for
+from replication.errors import UsageError
+from replication.postgres.catalog import Table, describe, split_name
+from replication.postgres.connect import Connection
+from replication.postgres.enlist import enlist, has_rows, highest_generated, is_enlisted
+from replication.verify.digests import Digests
+from replication.verify.suspects import differing, read_buckets, read_suspects, row_counts
+from sitecfg import Config
+
+Name = tuple[str, str]
+
+_REFERENCES = """
+SELECT cn.nspname::text, c.relname::text, pn.nspname::text, p.relname::text
+  FROM pg_constraint f
+  JOIN pg_class c ON c.oid = f.conrelid JOIN pg_namespace cn ON cn.oid = c.relnamespace
+  JOIN pg_class p ON p.oid = f.confrelid JOIN pg_namespace pn ON pn.oid = p.relnamespace
+ WHERE f.contype = 'f'"""
+
+
+class Enlisting:
+    """``connections``: the sites that were reached. ``acting``: those of them where tables are to be enlisted."""
+
+    def __init__(self, config: Config, connections: Mapping[str, Connection], acting: Sequence[str]) -> None:
+        self._config = config
+        self._connections = connections
+        self._acting = acting
+
+    def add(self, names: Sequence[str]) -> Iterator[str]:
+        """Enlist the tables, parents first; yields a line on each. Raises :class:`UsageError` before a table changes."""
+        wanted = list(dict.fromkeys(split_name(name) for name in names))
+        for name in self._acting:
+            _require_initialised(self._connections[name], name)
+        everywhere = {name: self._described(name) for name in wanted}
+        for table_name in _parents_first(self._connections[self._acting[0]], wanted):
+            yield self._add_one(everywhere[table_name])
+
+    def _described(self, name: Name) -> dict[str, Table]:
+        """Site -> the table there; at the acting sites it must exist."""
+        if self._config.rules.is_local(".".join(name)):
+            raise UsageError(
+                f"{'.'.join(name)} is declared local to its site in the rules: take it out of [local] first"
+            )
+        tables = {}
+        for site, connection in self._connections.items():
+            if site in self._acting or _exists(connection, name):
+                tables[site] = _described_at(site, connection, name)
+        require_same(tables)
+        rules_for(tables[self._acting[0]], self._config.rules.table(".".join(name)))
+        return tables
+
+    def _add_one(self, tables: Mapping[str, Table]) -> str:
+        table = tables[self._acting[0]]
+        sites = {site: self._connections[site] for site in tables}
+        rules = rules_for(table, self._config.rules.table(str(table)))
+        new = [site for site in self._acting if not is_enlisted(sites[site], table)]
+        with ExitStack() as stack:
+            full = [site for site, connection in sites.items() if has_rows(connection, table)]
+            for site in sorted(self._acting, key=lambda name: name not in full):
+                stack.enter_context(sites[site].transaction())
+                _lock(sites[site], table)
+            sender = self._sender(table, sites, new)
+            floor = max(highest_generated(connection, table) for connection in sites.values())
+            for site in sorted(self._acting, key=lambda name: name == sender):
+                number = self._config.sites[site].number
+                enlist(sites[site], tables[site], number, rules, floor, send=site == sender)
+        if not new:
+            return f"{table}: under replication already; rules and sequences are as they should be"
+        return f"{table}: under replication at {', '.join(new)}" + (
+            f"; the rows of {sender} are sent" if sender else ""
+        )
+
+    def _sender(self, table: Table, sites: Mapping[str, Connection], new: Sequence[str]) -> str | None:
+        """The site whose rows are to be sent; None where there are none, or all have the same."""
+        full = [site for site, connection in sites.items() if has_rows(connection, table)]
+        if not set(full).intersection(new):
+            return None
+        if len(full) == 1:
+            return full[0]
+        _require_equal(table, sites)
+        return None
+
+
+def _parents_first(connection: Connection, names: Sequence[Name]) -> list[Name]:
+    parents: dict[Name, set[Name]] = {name: set() for name in names}
+    for child_schema, child, parent_schema, parent in connection.execute(_REFERENCES).fetchall():
+        pair = (str(child_schema), str(child)), (str(parent_schema), str(parent))
+        if pair[0] in parents and pair[1] in parents and pair[0] != pair[1]:
+            parents[pair[0]].add(pair[1])
+    try:
+        return list(TopologicalSorter(parents).static_order())
+    except CycleError:
+        return list(names)  # tables that refer to each other have no first
+
+
+def _require_initialised(connection: Connection, site: str) -> None:
+    row = connection.execute("SELECT to_regclass('kuroshio.site') IS NOT NULL").fetchone()
+    if row != (True,):
+        raise UsageError(f"{site} is not under replication yet: run python -m replication init --site {site}")
+
+
+def _exists(connection: Connection, name: Name) -> bool:
+    row = connection.execute("SELECT to_regclass(format('%%I.%%I', %s::text, %s::text)) IS NOT NULL", name).fetchone()
+    return row == (True,)
+
+
+def _described_at(site: str, connection: Connection, name: Name) -> Table:
+    try:
+        return describe(connection, *name)
+    except UsageError as fault:
+        raise UsageError(f"at {site}: {fault}") from fault
+
+
+def _lock(connection: Connection, table: Table) -> None:
+    connection.execute("SET LOCAL lock_timeout = '10s'")
+    connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(table.identifier))
+
+
+def _require_equal(table: Table, sites: Mapping[str, Connection]) -> None:
+    digests = Digests(table, stamped=False)
+    buckets = read_buckets(sites, digests)
+    unequal = differing(buckets)
+    if not unequal:
+        return
+    suspects = read_suspects(sites, digests, unequal)
+    counts = ", ".join(f"{site} {count}" for site, count in row_counts(buckets).items())
+    key = next(iter(suspects.states), ())
+    raise UsageError(
+        f"{table} has rows at more than one site (rows: {counts}), and {suspects.total} of them are not the same, for example"
+        f" ({', '.join(table.key)}) = ({', '.join(key)}): rows must be at one site only, or equal at all."
+        " Keep them at the site where they are right and delete them at the others, then run this again"
+    )

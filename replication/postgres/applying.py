@@ -1,0 +1,314 @@
+"""What apply keeps in this site's database beside the rows: positions, readings, passages, conflicts, what is parked."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from replication.clock import to_datetime, to_us
+from replication.core.changes import Change, from_json
+from replication.core.concurrency import Passage
+from replication.core.conflicts import Conflict
+from replication.core.progress import Position, format_lsn, parse_lsn
+from replication.postgres.connect import Connection
+from replication.wire.header import Header
+
+ORIGIN = "kuroshio"
+"""The replication origin of all that apply writes: what it marks is never captured (invariant 5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A stored position, and where its message was read."""
+
+    position: Position
+    changes: int
+    stream: str
+    stream_offset: int
+
+
+def become_writer(connection: Connection) -> None:
+    """Take this site's replication origin; one session at a time can hold it."""
+    if connection.execute("SELECT FROM pg_replication_origin WHERE roname = %s", (ORIGIN,)).fetchone() is None:
+        connection.execute("SELECT pg_replication_origin_create(%s)", (ORIGIN,))
+    connection.execute("SELECT pg_replication_origin_session_setup(%s)", (ORIGIN,))
+    for setting in ("session_replication_role = replica", "deadlock_timeout = '20ms'", "lock_timeout = '20s'"):
+        connection.execute("SET " + setting)  # type: ignore[arg-type]
+
+
+def places(connection: Connection) -> dict[str, Place]:
+    """Up to where each origin is applied."""
+    rows = connection.execute(
+        "SELECT origin, incarnation, lsn::text, xid, commit_time, changes, stream, stream_offset FROM kuroshio.position"
+    ).fetchall()
+    return {str(row[0]): _place(row[1:]) for row in rows}
+
+
+def _place(row: Sequence[Any]) -> Place:
+    incarnation, lsn, xid, commit_time, changes, stream, offset = row
+    return Place(
+        Position(incarnation, parse_lsn(lsn), xid, to_us(commit_time) if commit_time else 0), changes, stream, offset
+    )
+
+
+def save_place(connection: Connection, header: Header, stream: str, offset: int) -> None:
+    """Move an origin's position; belongs in the transaction of its rows."""
+    connection.execute(
+        "INSERT INTO kuroshio.position AS p (origin, incarnation, lsn, xid, commit_time, published_at, changes, stream, stream_offset)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (origin) DO UPDATE SET incarnation = excluded.incarnation,"
+        " lsn = excluded.lsn, xid = CASE excluded.xid WHEN 0 THEN p.xid ELSE excluded.xid END,"
+        " commit_time = coalesce(excluded.commit_time, p.commit_time), published_at = excluded.published_at,"
+        " changes = greatest(p.changes, excluded.changes), stream = excluded.stream, stream_offset = excluded.stream_offset",
+        (
+            header.origin,
+            header.incarnation,
+            format_lsn(header.to_lsn),
+            header.xid,
+            to_datetime(header.last_commit_us) if header.last_commit_us else None,
+            to_datetime(header.published_us),
+            header.changes_total,
+            stream,
+            offset,
+        ),
+        prepare=True,
+    )
+
+
+def save_peer_positions(connection: Connection, header: Header) -> None:
+    """What a peer says that it has applied."""
+    for origin, position in header.positions.items():
+        connection.execute(
+            "INSERT INTO kuroshio.peer_position (reader, origin, incarnation, lsn, commit_time, said_at, heard_at)"
+            " VALUES (%s, %s, %s, %s, %s, %s, clock_timestamp()) ON CONFLICT (reader, origin) DO UPDATE SET"
+            " incarnation = excluded.incarnation, lsn = excluded.lsn, commit_time = excluded.commit_time,"
+            " said_at = excluded.said_at, heard_at = excluded.heard_at",
+            (
+                header.origin,
+                origin,
+                position.incarnation,
+                format_lsn(position.lsn),
+                to_datetime(position.commit_us) if position.commit_us else None,
+                to_datetime(header.clock_us),
+            ),
+            prepare=True,
+        )
+
+
+@dataclass(slots=True)
+class Reading:
+    """How reading one origin goes; the reader changes it, the writer stores it every second."""
+
+    origin: str
+    state: str = "connecting"
+    reason: str = ""
+    lane: str = "live"
+    heard_at: datetime | None = None
+    clock_offset_seconds: float | None = None
+    head_lsn: int = 0
+    head_changes: int = 0
+    refused: int = 0
+    duplicates: int = 0
+    retries: int = 0
+
+
+def save_reading(connection: Connection, reading: Reading) -> None:
+    """Store how reading goes."""
+    connection.execute(
+        "INSERT INTO kuroshio.reading AS r (origin, state, reason, lane, heard_at, clock_offset_seconds, head_lsn, head_changes,"
+        " refused, duplicates, retries) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " ON CONFLICT (origin) DO UPDATE SET state = excluded.state, reason = excluded.reason, lane = excluded.lane,"
+        " heard_at = coalesce(excluded.heard_at, r.heard_at),"
+        " clock_offset_seconds = coalesce(excluded.clock_offset_seconds, r.clock_offset_seconds),"
+        " head_lsn = greatest(r.head_lsn, excluded.head_lsn), head_changes = greatest(r.head_changes, excluded.head_changes),"
+        " refused = excluded.refused, duplicates = excluded.duplicates, retries = excluded.retries,"
+        " updated_at = clock_timestamp()",
+        (
+            reading.origin,
+            reading.state,
+            reading.reason,
+            reading.lane,
+            reading.heard_at,
+            reading.clock_offset_seconds,
+            format_lsn(reading.head_lsn),
+            reading.head_changes,
+            reading.refused,
+            reading.duplicates,
+            reading.retries,
+        ),
+        prepare=True,
+    )
+
+
+def passages(connection: Connection, site: int, moment: int) -> list[Passage]:
+    """The passages of a site that hold a moment, and its oldest one."""
+    rows = connection.execute(
+        "(SELECT from_lsn::text, to_lsn::text, low, high, applied FROM kuroshio.passage"
+        "  WHERE site = %(site)s AND high >= %(moment)s AND low <= %(moment)s LIMIT 50)"
+        " UNION ALL (SELECT from_lsn::text, to_lsn::text, low, high, applied FROM kuroshio.passage"
+        "  WHERE site = %(site)s ORDER BY high LIMIT 1)",
+        {"site": site, "moment": moment},
+    ).fetchall()
+    return [_passage(site, row) for row in rows]
+
+
+def _passage(site: int, row: Sequence[Any]) -> Passage:
+    from_lsn, to_lsn, low, high, applied = row
+    return Passage(
+        site, low, high, parse_lsn(from_lsn), parse_lsn(to_lsn), {int(n): parse_lsn(lsn) for n, lsn in applied.items()}
+    )
+
+
+def record_conflict(connection: Connection, conflict: Conflict) -> bool:
+    """Keep a conflict, once however often it is decided; True when it is new."""
+    done = connection.execute(
+        "INSERT INTO kuroshio.conflict (nspname, relname, key, column_name, winner, loser, type, resolution, rule,"
+        " winner_value, loser_value) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        (
+            *conflict.table,
+            [part.decode() for part in conflict.key],
+            conflict.column,
+            conflict.winner,
+            conflict.loser,
+            conflict.type,
+            conflict.resolution,
+            conflict.rule,
+            conflict.winner_value.decode() if conflict.winner_value is not None else None,
+            conflict.loser_value.decode() if conflict.loser_value is not None else None,
+        ),
+    )
+    return done.rowcount == 1
+
+
+def park(connection: Connection, change: Change, reason: str, detail: str = "") -> None:
+    """Set a change aside; it is merged whenever its cause is gone, because merging does not depend on order."""
+    connection.execute(
+        "INSERT INTO kuroshio.parked AS p (nspname, relname, key, moment, op, origin, lsn, change, reason, detail)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (nspname, relname, key, moment, op)"
+        " DO UPDATE SET reason = excluded.reason, detail = excluded.detail, tries = p.tries + 1",
+        (
+            *change.table,
+            [part.decode() for part in change.key],
+            change.moment,
+            change.op,
+            change.author.origin,
+            format_lsn(change.author.to_lsn),
+            Jsonb(change.to_json()),
+            reason,
+            detail,
+        ),
+        prepare=True,
+    )
+
+
+def unpark(connection: Connection, change: Change) -> None:
+    """A parked change was merged."""
+    connection.execute(
+        "DELETE FROM kuroshio.parked WHERE nspname = %s AND relname = %s AND key = %s AND moment = %s AND op = %s",
+        (*change.table, [part.decode() for part in change.key], change.moment, change.op),
+        prepare=True,
+    )
+
+
+def parked(connection: Connection, numbers: Mapping[str, int], limit: int) -> list[Change]:
+    """The changes that wait, those that were tried least first."""
+    rows: list[Any] = connection.execute(
+        "SELECT nspname, relname, op::text, key, moment, origin, lsn::text, change FROM kuroshio.parked"
+        " ORDER BY tries, moment LIMIT %s",
+        (limit,),
+    ).fetchall()
+    return [
+        from_json((schema, name), op, key, moment, (origin, numbers[origin]), parse_lsn(lsn), body)
+        for schema, name, op, key, moment, origin, lsn, body in rows
+        if origin in numbers
+    ]
+
+
+def count_parked(connection: Connection) -> dict[str, int]:
+    """How many changes wait, by reason."""
+    rows = connection.execute("SELECT reason, count(*) FROM kuroshio.parked GROUP BY reason").fetchall()
+    return {str(reason): int(str(count)) for reason, count in rows}
+
+
+def stage_part(connection: Connection, header: Header, body: bytes) -> None:
+    """Keep a part of a large transaction until its last part is here."""
+    assert header.part is not None
+    connection.execute(
+        "INSERT INTO kuroshio.staged_part (origin, xid, part, body) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        (header.origin, header.part.xid, header.part.number, body),
+    )
+
+
+def staged_parts(connection: Connection, origin: str, xid: int) -> int:
+    """How many parts are staged."""
+    row = connection.execute(
+        "SELECT count(*) FROM kuroshio.staged_part WHERE origin = %s AND xid = %s", (origin, xid)
+    ).fetchone()
+    return int(str(row[0])) if row else 0
+
+
+def staged_bodies(connection: Connection, origin: str, xid: int) -> Iterator[bytes]:
+    """The staged parts, one in memory at a time."""
+    for number in range(staged_parts(connection, origin, xid)):
+        row = connection.execute(
+            "SELECT body FROM kuroshio.staged_part WHERE origin = %s AND xid = %s AND part = %s",
+            (origin, xid, number),
+            binary=True,
+        ).fetchone()
+        assert row is not None
+        yield bytes(row[0])  # type: ignore[arg-type]
+
+
+def drop_parts(connection: Connection, origin: str, xid: int) -> None:
+    """The transaction is applied."""
+    connection.execute("DELETE FROM kuroshio.staged_part WHERE origin = %s AND xid = %s", (origin, xid))
+
+
+def collect(connection: Connection, own: str, peers: Sequence[str]) -> int:
+    """Drop tombstones and passages that every site has passed (pitfall P5); return how many tombstones stay.
+
+    A tombstone made here gets its WAL position now, when it is surely committed.
+    """
+    connection.execute(
+        "UPDATE kuroshio.tombstone SET passed = jsonb_build_object(%s::text, pg_current_wal_insert_lsn()::text)"
+        " WHERE passed = '{}'",
+        (own,),
+    )
+    connection.execute(_DROP_TOMBSTONES, {"own": own, "sites": [own, *peers]})
+    connection.execute(_DROP_PASSAGES, {"peers": list(peers), "own": own})
+    row = connection.execute("SELECT count(*) FROM kuroshio.tombstone").fetchone()
+    return int(str(row[0])) if row else 0
+
+
+# Every site but the origin itself must have applied the origin up to the LSN; our own progress is in kuroshio.position.
+_DROP_TOMBSTONES = """
+DELETE FROM kuroshio.tombstone t
+ WHERE NOT EXISTS (
+    SELECT FROM jsonb_each_text(t.passed) AS need(origin, lsn), unnest(%(sites)s::text[]) AS site
+     WHERE site <> need.origin AND NOT EXISTS (
+        SELECT FROM kuroshio.peer_position p
+         WHERE p.reader = site AND p.origin = need.origin AND p.lsn >= need.lsn::pg_lsn
+        UNION ALL
+        SELECT FROM kuroshio.position m
+         WHERE site = %(own)s AND m.origin = need.origin AND m.lsn >= need.lsn::pg_lsn))"""
+
+_DROP_PASSAGES = """
+DELETE FROM kuroshio.passage d
+ USING (SELECT s.site, min(p.lsn) AS lsn FROM (
+            SELECT DISTINCT site FROM kuroshio.passage) s
+          JOIN kuroshio.site_number n ON n.number = s.site
+          JOIN kuroshio.peer_position p ON p.origin = n.name AND p.reader = ANY (%(peers)s)
+         GROUP BY s.site HAVING count(*) >= cardinality(%(peers)s) - CASE WHEN min(n.name) = %(own)s THEN 0 ELSE 1 END) passed
+ WHERE d.site = passed.site AND d.to_lsn < passed.lsn
+   AND d.to_lsn < (SELECT max(to_lsn) FROM kuroshio.passage WHERE site = d.site)"""
+
+
+def know_sites(connection: Connection, numbers: Mapping[str, int]) -> None:
+    """Keep the sites' numbers, by which moments name them."""
+    for name, number in numbers.items():
+        connection.execute(
+            "INSERT INTO kuroshio.site_number (name, number) VALUES (%s, %s)"
+            " ON CONFLICT (name) DO UPDATE SET number = excluded.number WHERE site_number.number <> excluded.number",
+            (name, number),
+        )

@@ -1,0 +1,191 @@
+"""The common case, set-wise: one statement for each table, operation and column set.
+
+The common case is that the local row is what the remote author saw: its newest stamp equals the ``seen`` stamp of the
+change. Then every incoming cell is newer than the cell it replaces, and nothing conflicts. The guard stands on the target
+row itself, so READ COMMITTED checks it again after a lock wait (pitfall P17). What a statement did not write is found by
+looking at the stamps afterwards, and goes to the merge.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from psycopg import sql
+
+from replication.core.stamps import cell_key
+from replication.postgres.catalog import STAMPS, ForeignKey, Table
+from replication.postgres.connect import Connection
+from replication.postgres.parameters import BigintArray, TextArray
+from replication.wire.columns import Values
+
+_NEWEST = sql.SQL("(CASE cardinality(t.kuroshio) WHEN 2 THEN t.kuroshio[1] ELSE kuroshio.newest(t.kuroshio) END)")
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """The statements for one table and column set, composed once."""
+
+    write: sql.Composed
+    find_missed: sql.Composed
+
+
+@dataclass(slots=True)
+class FastRows:
+    """Composes and remembers statements; one instance a connection."""
+
+    _known: dict[tuple[Table | tuple[str, str], str, tuple[str, ...]], Statements] = field(default_factory=dict)
+
+    def insert(
+        self,
+        connection: Connection,
+        table: Table,
+        columns: Sequence[str],
+        values: Sequence[Values],
+        moments: Sequence[int],
+        seen: Sequence[int],
+    ) -> list[int]:
+        """Insert rows; return the indices of those that were not (the key is there, or was deleted)."""
+        return self._run(connection, table, "I", tuple(columns), values, moments, seen)
+
+    def update(
+        self,
+        connection: Connection,
+        table: Table,
+        columns: Sequence[str],
+        values: Sequence[Values],
+        moments: Sequence[int],
+        seen: Sequence[int],
+    ) -> list[int]:
+        """Update rows whose newest stamp is ``seen``; return the indices of the others."""
+        return self._run(connection, table, "U", tuple(columns), values, moments, seen)
+
+    def _run(
+        self, connection: Connection, table: Table, op: str, columns: tuple[str, ...],
+        values: Sequence[Values], moments: Sequence[int], seen: Sequence[int],
+    ) -> list[int]:  # fmt: skip
+        statements = self._known.get((table.qualified, op, columns))
+        if statements is None:
+            compose = _insert if op == "I" else _update
+            statements = self._known[table.qualified, op, columns] = compose(table, columns)
+        parameters = [*(TextArray(column) for column in values), BigintArray(moments), BigintArray(seen)]
+        if connection.execute(statements.write, parameters, prepare=True).rowcount == len(moments):
+            return []
+        keys = [TextArray(values[place]) for place, _ in enumerate(table.key)]
+        missed = connection.execute(statements.find_missed, [*keys, BigintArray(moments)])
+        return [int(str(ordinal)) - 1 for (ordinal,) in missed.fetchall()]
+
+    def forget(self) -> None:
+        """The tables may have changed."""
+        self._known.clear()
+
+
+def source(columns: Sequence[str], *integers: str) -> sql.Composed:
+    """``unnest`` of one array a column, named c0, c1, …, then the integer columns and the ordinal."""
+    arrays = [sql.SQL("%s::text[]")] * len(columns) + [sql.SQL("%s::bigint[]")] * len(integers)
+    names = [sql.Identifier(f"c{place}") for place in range(len(columns))] + [sql.Identifier(name) for name in integers]
+    return sql.SQL("unnest({}) WITH ORDINALITY AS s({}, ordinal)").format(
+        sql.SQL(", ").join(arrays), sql.SQL(", ").join(names)
+    )
+
+
+def cast(table: Table, column: str, place: int) -> sql.Composed:
+    """The value of a source column as the table's type."""
+    return sql.SQL("s.{}::{}").format(sql.Identifier(f"c{place}"), sql.SQL(table.types[column]))  # type: ignore[arg-type]
+
+
+def key_matches(table: Table) -> sql.Composed:
+    """``t``'s key equals the first source columns."""
+    return sql.SQL(" AND ").join(
+        sql.SQL("t.{} = {}").format(sql.Identifier(name), cast(table, name, place))
+        for place, name in enumerate(table.key)
+    )
+
+
+def key_text(table: Table) -> sql.Composed:
+    """The key as tombstones have it."""
+    return sql.SQL("ARRAY[{}]").format(
+        sql.SQL(", ").join(sql.Identifier("s", f"c{place}") for place in range(len(table.key)))
+    )
+
+
+def _insert(table: Table, columns: tuple[str, ...]) -> Statements:
+    write = sql.SQL(
+        "INSERT INTO {table} ({names}, {stamps}) OVERRIDING SYSTEM VALUE SELECT {casts}, ARRAY[s.moment, s.seen] FROM {source}"
+        " WHERE NOT EXISTS (SELECT FROM kuroshio.tombstone g"
+        " WHERE g.nspname = {schema} AND g.relname = {name} AND g.key = {key}) ON CONFLICT ({conflict}) DO NOTHING"
+    ).format(
+        table=table.identifier,
+        names=sql.SQL(", ").join(map(sql.Identifier, columns)),
+        stamps=sql.Identifier(STAMPS),
+        casts=sql.SQL(", ").join(cast(table, column, place) for place, column in enumerate(columns)),
+        source=source(columns, "moment", "seen"),
+        schema=sql.Literal(table.schema),
+        name=sql.Literal(table.name),
+        key=key_text(table),
+        conflict=sql.SQL(", ").join(map(sql.Identifier, table.key)),
+    )
+    return Statements(write, _find_missed(table, sql.SQL("t.kuroshio[1] <> s.moment")))
+
+
+def _update(table: Table, columns: tuple[str, ...]) -> Statements:
+    names = columns[len(table.key) :]
+    keys = sorted(cell_key(name) for name in names)
+    pairs = sql.SQL(", ").join(sql.SQL("{}, s.moment").format(sql.Literal(key)) for key in keys)
+    write = sql.SQL(
+        "UPDATE {table} t SET {sets}, kuroshio = CASE cardinality(t.kuroshio) WHEN 2"
+        " THEN ARRAY[t.kuroshio[1], s.seen, {pairs}] ELSE kuroshio.restamp(t.kuroshio, {keys}::bigint[], s.moment, s.seen) END"
+        " FROM {source} WHERE {matches} AND {newest} = s.seen"
+    ).format(
+        table=table.identifier,
+        sets=sql.SQL(", ").join(
+            sql.SQL("{} = {}").format(sql.Identifier(name), cast(table, name, place + len(table.key)))
+            for place, name in enumerate(names)
+        ),
+        pairs=pairs,
+        keys=sql.Literal("{" + ",".join(map(str, keys)) + "}"),
+        source=source(columns, "moment", "seen"),
+        matches=key_matches(table),
+        newest=_NEWEST,
+    )
+    return Statements(
+        write, _find_missed(table, sql.SQL("kuroshio.get(t.kuroshio, {}) <> s.moment").format(sql.Literal(keys[0])))
+    )
+
+
+def _find_missed(table: Table, differs: sql.Composable) -> sql.Composed:
+    return sql.SQL("SELECT s.ordinal FROM {} LEFT JOIN {} t ON {} WHERE t.kuroshio IS NULL OR {}").format(
+        source(table.key, "moment"), table.identifier, key_matches(table), differs
+    )
+
+
+def missing_parents(
+    connection: Connection, table: Table, key: ForeignKey, columns: Sequence[str], values: Sequence[Values]
+) -> set[int]:
+    """Lock the live parents FOR KEY SHARE, in key order, and return the indices of rows that refer to none (pitfall P2).
+    A reference with a NULL in it refers to nothing."""
+    places = [columns.index(name) for name in key.columns]
+    wanted: dict[tuple[bytes | None, ...], list[int]] = {}
+    for index, reference in enumerate(zip(*(values[place] for place in places), strict=True)):
+        if None not in reference:
+            wanted.setdefault(reference, []).append(index)
+    if not wanted:
+        return set()
+    distinct = list(wanted)
+    found = connection.execute(
+        _lock_parents(table, key), [TextArray(list(column)) for column in zip(*distinct, strict=True)]
+    )
+    for (ordinal,) in found.fetchall():
+        del wanted[distinct[int(str(ordinal)) - 1]]
+    return {index for indices in wanted.values() for index in indices}
+
+
+def _lock_parents(table: Table, key: ForeignKey) -> sql.Composed:
+    matches = sql.SQL(" AND ").join(
+        sql.SQL("p.{} = {}").format(sql.Identifier(parent), cast(table, child, place))
+        for place, (child, parent) in enumerate(zip(key.columns, key.parent_columns, strict=True))
+    )
+    return sql.SQL("SELECT s.ordinal FROM {} JOIN {} p ON {} ORDER BY {} FOR KEY SHARE OF p").format(
+        source(key.columns),
+        sql.Identifier(*key.parent),
+        matches,
+        sql.SQL(", ").join(sql.Identifier("p", parent) for parent in key.parent_columns),
+    )

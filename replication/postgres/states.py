@@ -1,0 +1,179 @@
+"""Rows one at a time, for the merge: lock and read their state, write back what was decided.
+
+A row's state is its live row, or its tombstone, or both: a tombstone stays beside a row that outlived it, because later
+deletes must join what it saw. A live row beside a tombstone is always newer than it (pitfall P3).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from replication.core.merge import Row
+from replication.core.rules import Cell
+from replication.core.stamps import Stamps, cell_id
+from replication.postgres.catalog import STAMPS, Table
+from replication.postgres.connect import Connection
+from replication.postgres.parameters import TextArray
+from replication.postgres.rows import key_matches, key_text, source
+
+Key = tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """What this site holds of a row."""
+
+    row: Row
+    visible: bool
+    entombed: bool
+
+
+NOTHING = Local(Row(), visible=False, entombed=False)
+
+
+def read(connection: Connection, table: Table, keys: Sequence[Key]) -> dict[Key, Local]:
+    """Lock rows and tombstones in key order and read them. Keys of which nothing is known are absent."""
+    columns = [TextArray(list(column)) for column in zip(*keys, strict=True)]
+    live = {
+        keys[int(str(ordinal)) - 1]: (Stamps.unpack(stamps), values)  # type: ignore[arg-type]
+        for ordinal, stamps, *values in connection.execute(_read_live(table), columns).fetchall()
+    }
+    graves = {
+        keys[int(str(ordinal)) - 1]: rest
+        for ordinal, *rest in connection.execute(_read_graves(table), columns).fetchall()
+    }
+    return {key: _local(table, live.get(key), graves.get(key)) for key in live.keys() | graves.keys()}
+
+
+def _read_live(table: Table) -> sql.Composed:
+    order = sql.SQL(", ").join(sql.Identifier("t", name) for name in table.key)
+    values = sql.SQL("").join(sql.SQL(", t.{}::text").format(sql.Identifier(name)) for name in table.values)
+    return sql.SQL("SELECT s.ordinal, t.kuroshio{} FROM {} JOIN {} t ON {} ORDER BY {} FOR UPDATE OF t").format(
+        values, source(table.key), table.identifier, key_matches(table), order
+    )
+
+
+def _read_graves(table: Table) -> sql.Composed:
+    return sql.SQL(
+        "SELECT s.ordinal, g.life, g.deleted, g.saw, g.stamps, g.cells FROM {} JOIN kuroshio.tombstone g"
+        " ON g.nspname = {} AND g.relname = {} AND g.key = {} ORDER BY g.key FOR UPDATE OF g"
+    ).format(source(table.key), sql.Literal(table.schema), sql.Literal(table.name), key_text(table))
+
+
+def _local(table: Table, live: tuple[Stamps, list[object]] | None, grave: list[object] | None) -> Local:
+    if live is None:
+        assert grave is not None
+        life, deleted, saw, stamps, cells = grave
+        image = Stamps.unpack(stamps) if stamps else Stamps(0)  # type: ignore[arg-type]
+        known = {str(name): _encode(value) for name, value in cells.items()}  # type: ignore[attr-defined]
+        row = Row(life, image.base, deleted, Stamps.unpack(saw), _cells(image, known))  # type: ignore[arg-type]
+        return Local(row, visible=False, entombed=True)
+    stamps_, values = live
+    cells_ = _cells(stamps_, dict(zip(table.values, map(_encode, values), strict=True)))
+    if grave is not None and grave[0] == stamps_.life:
+        row = Row(stamps_.life, stamps_.base, grave[1], Stamps.unpack(grave[2]), cells_)  # type: ignore[arg-type]
+    else:
+        row = Row(stamps_.life, stamps_.base, cells=cells_)
+    return Local(row, visible=True, entombed=grave is not None)
+
+
+def _cells(stamps: Stamps, values: Mapping[str, bytes | None]) -> dict[str, Cell]:
+    return {name: Cell(stamps.of(cell_id(name)), value) for name, value in values.items()}
+
+
+def _encode(value: object) -> bytes | None:
+    return None if value is None else str(value).encode()
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode()
+
+
+def insert(connection: Connection, table: Table, key: Key, row: Row, seen: int) -> None:
+    """Write a row that is not in the table."""
+    names = [*table.key, *(name for name in table.values if name in row.cells)]
+    values = [*key, *(row.cells[name].value for name in names[len(key) :])]
+    query = sql.SQL("INSERT INTO {} ({}, {}) OVERRIDING SYSTEM VALUE VALUES ({}, %s::bigint[])").format(
+        table.identifier,
+        sql.SQL(", ").join(map(sql.Identifier, names)),
+        sql.Identifier(STAMPS),
+        sql.SQL(", ").join(sql.SQL("%s::text::{}").format(sql.SQL(table.types[name])) for name in names),  # type: ignore[arg-type]
+    )
+    connection.execute(query, [*map(_text, values), row.stamps(seen).pack()])
+
+
+def update(connection: Connection, table: Table, key: Key, row: Row, changed: Sequence[str], seen: int) -> None:
+    """Write the changed cells and the stamps of a row that is locked."""
+    sets = [
+        sql.SQL("{} = %s::text::{}").format(sql.Identifier(name), sql.SQL(table.types[name]))
+        for name in changed  # type: ignore[arg-type]
+    ]
+    query = sql.SQL("UPDATE {} t SET {} WHERE {}").format(
+        table.identifier, sql.SQL(", ").join([*sets, sql.SQL("kuroshio = %s::bigint[]")]), _one(table)
+    )
+    values = [_text(row.cells[name].value) for name in changed]
+    connection.execute(query, [*values, row.stamps(seen).pack(), *map(_text, key)])
+
+
+def delete(connection: Connection, table: Table, key: Key) -> None:
+    """Remove a row that is locked."""
+    connection.execute(sql.SQL("DELETE FROM {} t WHERE {}").format(table.identifier, _one(table)), [*map(_text, key)])
+
+
+def _one(table: Table) -> sql.Composed:
+    return sql.SQL(" AND ").join(
+        sql.SQL("t.{} = %s::text::{}").format(sql.Identifier(name), sql.SQL(table.types[name]))  # type: ignore[arg-type]
+        for name in table.key
+    )
+
+
+def entomb(connection: Connection, table: Table, key: Key, row: Row, image: bool, passed: Mapping[str, str]) -> None:
+    """Keep a delete: with the row's last image where it is not visible."""
+    cells = {name: _text(cell.value) for name, cell in row.cells.items()} if image else {}
+    connection.execute(
+        "INSERT INTO kuroshio.tombstone (nspname, relname, key, life, deleted, saw, stamps, cells, passed)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (nspname, relname, key) DO UPDATE SET life = excluded.life,"
+        " deleted = excluded.deleted, saw = excluded.saw, stamps = excluded.stamps, cells = excluded.cells,"
+        " passed = tombstone.passed || excluded.passed",
+        (
+            *table.qualified,
+            list(map(_text, key)),
+            row.life,
+            row.deleted,
+            row.saw.pack(),
+            row.stamps(0).pack() if image else None,
+            Jsonb(cells),
+            Jsonb(dict(passed)),
+        ),
+    )
+
+
+def disinter(connection: Connection, table: Table, key: Key) -> None:
+    """Drop a tombstone that a later life has superseded."""
+    connection.execute(
+        "DELETE FROM kuroshio.tombstone WHERE nspname = %s AND relname = %s AND key = %s",
+        (*table.qualified, list(map(_text, key))),
+    )
+
+
+def lock_against_inserts(connection: Connection, table: Table) -> None:
+    """Nobody inserts into the table until this transaction ends: for the tombstone of a key that is not there (P3)."""
+    connection.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(table.identifier))
+
+
+def has_children(connection: Connection, table: Table, key: Key) -> bool:
+    """Does any row refer to this one? To be asked in a statement of its own, after the row was locked (P2)."""
+    for reference in table.children:
+        if set(reference.parent_columns) - set(table.key):
+            continue
+        values = [_text(key[table.key.index(name)]) for name in reference.parent_columns]
+        matches = sql.SQL(" AND ").join(
+            sql.SQL("c.{} = %s::text::{}").format(sql.Identifier(child), sql.SQL(table.types[parent]))  # type: ignore[arg-type]
+            for child, parent in zip(reference.columns, reference.parent_columns, strict=True)
+        )
+        query = sql.SQL("SELECT FROM {} c WHERE {} LIMIT 1").format(sql.Identifier(*reference.parent), matches)
+        if connection.execute(query, values).fetchone() is not None:
+            return True
+    return False
