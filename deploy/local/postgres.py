@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import LiteralString
@@ -100,10 +101,12 @@ def _access_file(site: Site, layout: Layout) -> Path:
     return layout.site(site.name) / "pg_hba.conf"
 
 
-def command(site: Site, layout: Layout) -> list[str]:
-    """The server in the foreground."""
+def command(site: Site, layout: Layout, environment: Mapping[str, str]) -> list[str]:
+    """The server in the foreground; its environment is not that of the program which changes the user."""
     settings = f"config_file={_settings_file(site, layout)}"
-    return [*unprivileged(), str(BIN / "postgres"), "-D", str(layout.cluster(site.name)), "-c", settings]
+    variables = ["env", *(f"{name}={value}" for name, value in environment.items())] if environment else []
+    server = [str(BIN / "postgres"), "-D", str(layout.cluster(site.name)), "-c", settings]
+    return [*unprivileged(), *variables, *server]
 
 
 def initialise(site: Site, layout: Layout) -> None:

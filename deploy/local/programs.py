@@ -57,11 +57,10 @@ def _of_sites(config: Config, layout: Layout, skewed: frozenset[str]) -> Iterato
         log, epmd_port = layout.log(site.name), local_of(config).epmd_port
         yield Program(
             f"{site.name}-postgres",
-            postgres.command(site, layout),
+            postgres.command(site, layout, clock),
             log / "postgres.log",
             site.name,
             Path("/"),
-            clock,
             stop_signal="INT",  # fast shutdown: https://www.postgresql.org/docs/15/server-shutdown.html
         )
         environment = rabbitmq.environment(site, layout, epmd_port)
