@@ -18,7 +18,7 @@ def needs(what: May) -> Callable[[View[P]], View[P]]:
     """Answer 403 to a person whose role does not grant it."""
 
     def guard(view: View[P]) -> View[P]:
-        def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             if not role_may(person(request).role, what):
                 raise PermissionDenied
             return view(request, *args, **kwargs)

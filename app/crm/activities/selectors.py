@@ -10,8 +10,8 @@ from crm.activities.models import Activity, State
 from crm.core.paging import Order, Page, page_of
 from crm.core.sites import this_site
 
-NEWEST_FIRST = Order("starts_at", descending=True, moment=True)
-SOONEST_FIRST = Order("starts_at", moment=True)
+NEWEST_FIRST = Order("starts_at", descending=True, read=datetime.fromisoformat)
+SOONEST_FIRST = Order("starts_at", read=datetime.fromisoformat)
 
 
 def get_activity_page(*, user: User, whose: str, state: str, kind: str, mark: str) -> Page[Activity]:

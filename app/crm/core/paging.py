@@ -6,7 +6,7 @@ does. Counts stop at a cap, because nobody acts on the difference between 4,021 
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -29,11 +29,14 @@ class Page(Generic[M]):
 
 @dataclass(frozen=True)
 class Order:
-    """An order of rows by one column, then by key, so that no two rows are equal."""
+    """An order of rows by one column, then by key, so that no two rows are equal.
+
+    `read` makes the column's value of its text.
+    """
 
     column: str
     descending: bool = False
-    moment: bool = False
+    read: Callable[[str], Any] = str
 
     def by(self) -> tuple[str, str]:
         sign = "-" if self.descending else ""
@@ -65,13 +68,13 @@ def capped_count(rows: QuerySet[M]) -> int:
 
 def _mark(row: Model, column: str) -> str:
     value = getattr(row, column)
-    place = [value.isoformat() if isinstance(value, datetime) else value, str(row.pk)]
+    place = [value.isoformat() if isinstance(value, datetime) else str(value), str(row.pk)]
     return base64.urlsafe_b64encode(json.dumps(place, ensure_ascii=False).encode()).decode().rstrip("=")
 
 
 def _read(mark: str, order: Order) -> tuple[Any, str] | None:
     try:
         value, key = json.loads(base64.urlsafe_b64decode(mark + "=" * (-len(mark) % 4)))
-        return datetime.fromisoformat(value) if order.moment else str(value), str(UUID(key))
+        return order.read(value), str(UUID(key))
     except (ValueError, TypeError, AttributeError):
         return None

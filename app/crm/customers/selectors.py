@@ -14,7 +14,7 @@ from crm.customers.models import Contact, Customer
 from crm.sales.models import Order as SalesOrder
 from crm.sales.models import Status
 
-NEWEST_FIRST = Order("updated_at", descending=True, moment=True)
+NEWEST_FIRST = Order("updated_at", descending=True, read=datetime.fromisoformat)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from math import ceil
 
 from crm.reports.globe import Report
 
@@ -55,7 +56,7 @@ def draw(report: Report, currency: str) -> Chart:
     """The chart of one currency."""
     most = max((whole.revenue.get(currency, Decimal(0)) for _, _, whole in report.rows), default=Decimal(0))
     step = tick_step(most)
-    top = max(step * -(-int(most) // step), step)
+    top = max(step * -(-ceil(most) // step), step)
     per_unit = (HEIGHT - TOP - BOTTOM) / top
     ticks = [(_round(HEIGHT - BOTTOM - value * per_unit), value) for value in range(0, top + 1, step)]
     slot = (WIDTH - LEFT - RIGHT) / 12
@@ -71,7 +72,7 @@ def draw(report: Report, currency: str) -> Chart:
 
 def tick_step(most: Decimal) -> int:
     """A round distance between ticks, so that there are three to six of them."""
-    rough = max(int(most), 1) / 4
+    rough = max(ceil(most), 1) / 4
     power = 1
     while power * 10 <= rough:
         power *= 10

@@ -11,7 +11,9 @@ from crm.core.paging import Page, capped_count, page_of
 from crm.core.sites import this_site
 from crm.sales.models import Order, OrderLine, Status
 
-NEWEST_FIRST = PageOrder("ordered_at", descending=True, moment=True)
+LINES = 60
+BY_POSITION = PageOrder("position", read=int)
+NEWEST_FIRST = PageOrder("ordered_at", descending=True, read=datetime.fromisoformat)
 
 
 def find_orders(*, number: str = "", site: str = "", status: str = "") -> QuerySet[Order]:
@@ -31,9 +33,10 @@ def count_orders(*, number: str, site: str, status: str) -> int:
     return capped_count(find_orders(number=number, site=site, status=status))
 
 
-def get_lines(order: Order) -> Sequence[OrderLine]:
-    """The order's lines with their products, in their order."""
-    return list(order.lines.select_related("product").defer("product__search_text").order_by("position", "id"))
+def get_line_page(order: Order, *, mark: str) -> Page[OrderLine]:
+    """A page of the order's lines with their products, in their order."""
+    rows = order.lines.select_related("product").defer("product__search_text")
+    return page_of(rows, order=BY_POSITION, mark=mark, size=LINES)
 
 
 def is_here(order: Order) -> bool:

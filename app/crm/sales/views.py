@@ -44,7 +44,10 @@ def order_list(request: HttpRequest) -> HttpResponse:
 def order_detail(request: HttpRequest, key: UUID) -> HttpResponse:
     """One order with its lines."""
     order = get_object_or_404(Order.objects.select_related("customer", "taken_by"), pk=key)
-    context = {"order": order, "lines": selectors.get_lines(order), "is_here": selectors.is_here(order)}
+    page = selectors.get_line_page(order, mark=request.GET.get("after", ""))
+    context = {"order": order, "page": page, "is_here": selectors.is_here(order)}
+    if request.headers.get("HX-Target") == "more":
+        return render(request, "sales/line_rows.html", context)
     return render(request, "sales/detail.html", context)
 
 

@@ -1,0 +1,132 @@
+"""What a page costs on a thin line, in bytes as they travel, headers included."""
+
+import re
+from pathlib import Path
+
+import django_htmx
+import pytest
+from django.conf import settings
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import reverse
+
+import crm
+from crm.activities.models import Activity
+from tests.app.conftest import LogIn
+from tests.app.make import WHEN, make_contact, make_customer, make_order, make_product, make_user
+from tests.app.test_orders import line_of
+
+FIRST_VISIT, LATER_PAGE, PART = 40_000, 6_000, 1_000
+
+
+def wire_bytes(response: HttpResponse) -> int:
+    """Status line, headers and body."""
+    assert response.headers["Content-Encoding"] == "gzip"
+    return 17 + sum(len(f"{name}: {value}\r\n") for name, value in response.items()) + len(response.content)
+
+
+def static_bytes(text: str) -> dict[str, int]:
+    """The compressed size of each file that the page asks for, with 400 bytes of headers."""
+    root = Path(settings.STATIC_ROOT)
+    names = set(re.findall(r"/static/([\w.-]+)", text))
+    return {name: min(path.stat().st_size for path in root.glob(f"{name}*")) + 400 for name in names}
+
+
+@pytest.fixture
+def filled(db: None) -> str:
+    """A customer with much to show, among others."""
+    customer = make_customer(
+        name="宁波诚意机械有限公司",
+        name_lang="zh-Hans",
+        latin_name="Ningbo Chengyi Machinery Co., Ltd.",
+        phone="+86 574 8765 4321",
+    )
+    author = make_user()
+    for number in range(30):
+        make_customer(
+            name=f"第{number}號精密機械有限公司",
+            latin_name=f"Precision Machinery {number} Co., Ltd.",
+            phone=f"+886 2 2345 67{number}",
+        )
+        make_product(name=f"Ratchet wrench {number}", code=f"82{number}")
+        make_order(customer)
+        Activity.objects.create(
+            customer=customer,
+            kind="visit",
+            subject=f"看了二廠新產線，有意追加棘輪組 {number}",
+            starts_at=WHEN,
+            author=author,
+            owner_site="taipei",
+        )
+    for _ in range(4):
+        make_contact(customer)
+    return str(customer.pk)
+
+
+@pytest.mark.usefixtures("filled")
+def test_a_first_visit_costs_at_most_40_kb(log_in: LogIn) -> None:
+    stranger = Client(headers={"accept-encoding": "gzip"})
+    page = stranger.get(reverse("log_in"))
+    text = (
+        Client().get(reverse("log_in")).content.decode()
+        + log_in().get("/", headers={"accept-encoding": ""}).content.decode()
+    )
+    files = static_bytes(text)
+    assert {name.split(".")[0] for name in files} == {"kuroshio", "htmx", "app", "icons", "icon"}
+    assert wire_bytes(page) + wire_bytes(log_in().get("/")) + sum(files.values()) <= FIRST_VISIT
+
+
+@pytest.mark.parametrize("language", ["zh-hant", "zh-hans", "en"])
+def test_a_later_page_costs_at_most_6_kb(log_in: LogIn, filled: str, language: str) -> None:
+    client = log_in("hq", language=language)
+    pages = [
+        "today",
+        "customer_list",
+        "activity_list",
+        "order_list",
+        "product_list",
+        "global_report",
+        "health",
+        "preferences",
+        "customer_new",
+        "product_new",
+    ]
+    addresses = [reverse(name) for name in pages]
+    addresses += [
+        reverse(name, args=[filled])
+        for name in ("customer_detail", "customer_edit", "contact_new", "activity_new", "order_new")
+    ]
+    costs = {address: wire_bytes(client.get(address)) for address in addresses}
+    assert max(costs.values()) <= LATER_PAGE, costs
+
+
+def test_an_order_of_200_lines_costs_no_more(log_in: LogIn, db: None) -> None:
+    order = make_order(make_customer())
+    for _ in range(200):
+        line_of(order)
+    assert wire_bytes(log_in().get(reverse("order_detail", args=[order.pk]))) <= LATER_PAGE
+
+
+@pytest.mark.parametrize("name", ["lines", "health_figures", "health_map"])
+def test_a_part_that_is_asked_for_again_and_again_costs_at_most_1_kb(log_in: LogIn, name: str) -> None:
+    response = log_in().get(reverse(name))
+    assert len(response.content) <= PART
+
+
+def test_the_stylesheet_costs_at_most_8_kb(assets: None) -> None:
+    (name,) = Path(settings.STATIC_ROOT).glob("kuroshio.*.css.gz")
+    assert name.stat().st_size <= 8_000
+
+
+def test_static_files_are_kept_for_ever_under_a_name_that_changes_with_them(assets: None, db: None) -> None:
+    text = Client().get(reverse("log_in")).content.decode()
+    (address,) = re.findall(r"/static/kuroshio\.[0-9a-f]{12}\.css", text)
+    response = Client(headers={"accept-encoding": "br"}).get(address)
+    assert response.headers["Content-Encoding"] == "br"
+    assert "immutable" in response.headers["Cache-Control"]
+    response.close()
+
+
+def test_the_script_of_htmx_is_that_of_the_package() -> None:
+    package = Path(django_htmx.__file__).parent / "static" / "django_htmx" / "htmx-2.min.js"
+    assert (Path(crm.__file__).parent / "static" / "htmx.min.js").read_bytes() == package.read_bytes()
