@@ -3,7 +3,7 @@
 For each table, within one transaction at each site, all holding the table's lock until the last has done its part:
 
 1. It must be the same table everywhere, and the rules must fit it.
-2. Rows that are there already are allowed at one site, which sends them, or equal at all sites, where they are one base.
+2. Rows that are there already are allowed at one site, which sends them, or equal at all sites, being one base.
 3. Generated keys of all sites start above the highest that any of them has given (pitfall P20).
 4. The site that sends its rows commits last, so that the others know the table when the rows arrive.
 
@@ -44,7 +44,7 @@ class Enlisting:
         self._acting = acting
 
     def add(self, names: Sequence[str]) -> Iterator[str]:
-        """Enlist the tables, parents first; yields a line on each. Raises :class:`UsageError` before a table changes."""
+        """Enlist the tables, parents first; yields a line on each. All definitions are compared before a table changes."""
         wanted = list(dict.fromkeys(split_name(name) for name in names))
         for name in self._acting:
             _require_initialised(self._connections[name], name)
@@ -143,7 +143,7 @@ def _require_equal(table: Table, sites: Mapping[str, Connection]) -> None:
     counts = ", ".join(f"{site} {count}" for site, count in row_counts(buckets).items())
     key = next(iter(suspects.states), ())
     raise UsageError(
-        f"{table} has rows at more than one site (rows: {counts}), and {suspects.total} of them are not the same, for example"
-        f" ({', '.join(table.key)}) = ({', '.join(key)}): rows must be at one site only, or equal at all."
+        f"{table} has rows at more than one site (rows: {counts}), and {suspects.total} of them are not the same,"
+        f" for example ({', '.join(table.key)}) = ({', '.join(key)}): rows must be at one site only, or equal at all."
         " Keep them at the site where they are right and delete them at the others, then run this again"
     )

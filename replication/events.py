@@ -24,12 +24,13 @@ CHANGE_PARKED = "change_parked"
 CLOCK_ADRIFT = "clock_adrift"
 BATCH_RETRIED = "batch_retried"
 BATCH_BISECTED = "batch_bisected"
-CONFLICT_RECORDED = "conflict_recorded"
+CONFLICTS_RECORDED = "conflicts_recorded"
 
 
 def configure(**context: Any) -> None:
     """Log everything of ours in one form; ``context`` stands in every line."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s")
+    logging.getLogger("pika").setLevel(logging.CRITICAL)  # what it says, our own events say with the reason
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

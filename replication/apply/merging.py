@@ -4,8 +4,9 @@ What does not fit the set-wise statements comes here: a row that somebody else c
 there yet, a delete, a rule with authority.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from replication import events, metrics
 from replication.core.changes import Change, Key
@@ -31,22 +32,32 @@ class Merger:
     """This site's."""
     rules: Callable[[Table], RowRules]
     park: Park
+    _passages: dict[int, list[Passage]] = field(default_factory=dict)
 
     def merge(self, table: Table, changes: Sequence[Change]) -> None:
-        """Merge changes of one table, all that concern a row together."""
+        """Merge changes of one table, all that concern a row together. Writes are pipelined."""
         by_key: dict[Key, list[Change]] = {}
         for change in changes:
             by_key.setdefault(change.key, []).append(change)
         keys = sorted(by_key)
+        local = self._read(table, keys, by_key)
+        found = list[Conflict]()
+        self._passages.clear()
+        with self.connection.pipeline():
+            for key in keys:
+                found += self._merge_row(table, key, local.get(key, states.NOTHING), by_key[key])
+            applying.record_conflicts(self.connection, found)
+        _observe(table, found)
+
+    def _read(self, table: Table, keys: list[Key], by_key: Mapping[Key, list[Change]]) -> dict[Key, Local]:
         local = states.read(self.connection, table, keys)
         unknown = [key for key in keys if key not in local and any(change.op == "D" for change in by_key[key])]
         if unknown:
             states.lock_against_inserts(self.connection, table)
             local |= states.read(self.connection, table, unknown)
-        for key in keys:
-            self._merge_row(table, key, local.get(key, states.NOTHING), by_key[key])
+        return local
 
-    def _merge_row(self, table: Table, key: Key, local: Local, changes: list[Change]) -> None:
+    def _merge_row(self, table: Table, key: Key, local: Local, changes: list[Change]) -> list[Conflict]:
         rules = self.rules(table)
         row, found = local.row, list[Conflict]()
         for change in sorted(changes, key=lambda change: change.moment):
@@ -59,8 +70,9 @@ class Merger:
             merged = merge(row, change.row(), rules)
             found += conflicts(row, change, merged, rules, self._concurrent)
             row = merged
-        if row != local.row and self._write(table, key, local, row, changes, rules):
-            self._record(found)
+        if row != local.row and not self._write(table, key, local, row, changes, rules):
+            return []
+        return found
 
     def _missing_parent(self, table: Table, change: Change) -> str:
         for reference in table.foreign_keys:
@@ -98,24 +110,24 @@ class Merger:
             states.disinter(connection, table, key)
         return True
 
+    def _passages_of(self, site: int) -> list[Passage]:
+        if site not in self._passages:
+            self._passages[site] = applying.passages(self.connection, site)
+        return self._passages[site]
+
     def _concurrent(self, version: int, change: Change) -> bool:
         """Had neither author the other's version?"""
         author, site = change.author, site_of(version)
         if site == author.number or change.seen == version:
             return False
         theirs = Passage(author.number, change.moment, change.moment, author.from_lsn, author.to_lsn, author.applied)
-        known = applying.passages(self.connection, site, version)
+        known = self._passages_of(site)
         if had(theirs, version, known):
             return False
         return site == self.number or not had(holder(version, known), change.moment, [theirs])
 
-    def _record(self, found: list[Conflict]) -> None:
-        for conflict in found:
-            if applying.record_conflict(self.connection, conflict):
-                metrics.CONFLICTS.labels(conflict.type, conflict.resolution).inc()
-                events.logger().info(
-                    events.CONFLICT_RECORDED,
-                    table=".".join(conflict.table),
-                    type=conflict.type,
-                    resolution=conflict.resolution,
-                )
+
+def _observe(table: Table, found: Sequence[Conflict]) -> None:
+    for (kind, resolution), count in Counter((one.type, one.resolution) for one in found).items():
+        metrics.CONFLICTS.labels(kind, resolution).inc(count)
+        events.logger().info(events.CONFLICTS_RECORDED, table=str(table), type=kind, resolution=resolution, count=count)

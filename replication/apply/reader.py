@@ -21,6 +21,7 @@ from replication.apply.lane import LaneChoice
 from replication.broker.log import last_message
 from replication.broker.names import directory_name, stream_name
 from replication.broker.reader import Delivery, StreamReader, prefetch_for
+from replication.broker.session import Offset
 from replication.clock import now_us, to_datetime
 from replication.core.progress import Step, adopt, format_lsn, step
 from replication.errors import DecodeError, PositionLostError, SignatureError, TransientError
@@ -105,7 +106,7 @@ class Reader(threading.Thread):
         stream = stream_name(self._link.origin, header.incarnation, self._lane.name)
         first = self._from_first or place is None or place.stream != stream
         self._from_first = False
-        offset: int | str = "first" if first else place.stream_offset  # type: ignore[union-attr]
+        offset: Offset = "first" if first else place.stream_offset  # type: ignore[union-attr]
         self._attach(stream, offset)
 
     def _log_in_force(self) -> Header:
@@ -117,7 +118,7 @@ class Reader(threading.Thread):
             raise SignatureError(f"the directory of {self._link.origin} holds a message of {header.origin}")
         return header
 
-    def _attach(self, stream: str, offset: int | str) -> None:
+    def _attach(self, stream: str, offset: Offset) -> None:
         reading, origin = self._reading, self._link.origin
         prefetch = prefetch_for(4096 if self._lane.name == "live" else 32768)
         with StreamReader(
@@ -141,7 +142,7 @@ class Reader(threading.Thread):
                     self._from_first = True
                     raise TransientError("no heartbeat for too long: attaching again from the log's beginning")
 
-    def _deliver(self, reader: StreamReader, delivery: Delivery, stream: str, offset: int | str) -> None:
+    def _deliver(self, reader: StreamReader, delivery: Delivery, stream: str, offset: Offset) -> None:
         reading = self._reading
         try:
             header, rest = read_header(delivery.body, self._link.verify)
@@ -192,7 +193,7 @@ class Reader(threading.Thread):
         metrics.MESSAGES_REFUSED.labels(self._link.origin).inc()
         events.logger().error(events.MESSAGE_REFUSED, origin=self._link.origin, reason=str(fault))
 
-    def _gap(self, header: Header, offset: int | str) -> None:
+    def _gap(self, header: Header, offset: Offset) -> None:
         if offset != "first":
             self._from_first = True
             raise TransientError(

@@ -83,7 +83,7 @@ class Buffer:
             self.moments,
             self.seen,
             self.extra,
-            self.blobs,  # type: ignore[arg-type]
+            self.blobs,
         )
 
 
@@ -190,10 +190,8 @@ class Gatherer:
         if type(text) is not bytes:
             raise InvariantError(f"{relation.schema}.{relation.name}: a row was written without its stamp")
         stamps = [int(number) for number in text[1:-1].split(b",")]
-        if type(event) is Insert:
-            buffer = self._insert(shape, event, stamps)  # type: ignore[arg-type]
-        else:
-            buffer = self._update(shape, event, stamps)  # type: ignore[arg-type]
+        insert = type(event) is Insert
+        buffer = self._insert(shape, event, stamps) if insert else self._update(shape, event, stamps)  # type: ignore[arg-type]
         if buffer is not None:
             self._count(buffer)
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from replication.core.stamps import EPOCH, MOMENT, TERM, cell_key
 from replication.errors import InvariantError
+from replication.wire.message import Op
 from replication.wire.pglogical import UNCHANGED, Relation, Values
 
 Pick = Callable[[Values], tuple[bytes | None, ...]]
@@ -20,7 +21,7 @@ class Plan(NamedTuple):
     """A kind of change: its table, operation and columns, and how to pick their values from a decoded row."""
 
     table: tuple[str, str]
-    op: str
+    op: Op
     columns: tuple[str, ...]
     key_count: int
     pick: Pick
@@ -69,7 +70,7 @@ def shape_of(relation: Relation, key: Sequence[str], columns: Sequence[str], rul
 
 
 def _plan(
-    op: str,
+    op: Op,
     table: tuple[str, str],
     key: tuple[str, ...],
     names: Sequence[str],

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from psycopg.types.json import Jsonb
 
@@ -35,7 +35,7 @@ def become_writer(connection: Connection) -> None:
         connection.execute("SELECT pg_replication_origin_create(%s)", (ORIGIN,))
     connection.execute("SELECT pg_replication_origin_session_setup(%s)", (ORIGIN,))
     for setting in ("session_replication_role = replica", "deadlock_timeout = '20ms'", "lock_timeout = '20s'"):
-        connection.execute("SET " + setting)  # type: ignore[arg-type]
+        connection.execute("SET " + setting)
 
 
 def places(connection: Connection) -> dict[str, Place]:
@@ -141,14 +141,10 @@ def save_reading(connection: Connection, reading: Reading) -> None:
     )
 
 
-def passages(connection: Connection, site: int, moment: int) -> list[Passage]:
-    """The passages of a site that hold a moment, and its oldest one."""
+def passages(connection: Connection, site: int) -> list[Passage]:
+    """All passages of a site that some peer may not have passed yet."""
     rows = connection.execute(
-        "(SELECT from_lsn::text, to_lsn::text, low, high, applied FROM kuroshio.passage"
-        "  WHERE site = %(site)s AND high >= %(moment)s AND low <= %(moment)s LIMIT 50)"
-        " UNION ALL (SELECT from_lsn::text, to_lsn::text, low, high, applied FROM kuroshio.passage"
-        "  WHERE site = %(site)s ORDER BY high LIMIT 1)",
-        {"site": site, "moment": moment},
+        "SELECT from_lsn::text, to_lsn::text, low, high, applied FROM kuroshio.passage WHERE site = %s", (site,)
     ).fetchall()
     return [_passage(site, row) for row in rows]
 
@@ -160,25 +156,26 @@ def _passage(site: int, row: Sequence[Any]) -> Passage:
     )
 
 
-def record_conflict(connection: Connection, conflict: Conflict) -> bool:
-    """Keep a conflict, once however often it is decided; True when it is new."""
-    done = connection.execute(
-        "INSERT INTO kuroshio.conflict (nspname, relname, key, column_name, winner, loser, type, resolution, rule,"
-        " winner_value, loser_value) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-        (
-            *conflict.table,
-            [part.decode() for part in conflict.key],
-            conflict.column,
-            conflict.winner,
-            conflict.loser,
-            conflict.type,
-            conflict.resolution,
-            conflict.rule,
-            conflict.winner_value.decode() if conflict.winner_value is not None else None,
-            conflict.loser_value.decode() if conflict.loser_value is not None else None,
-        ),
-    )
-    return done.rowcount == 1
+def record_conflicts(connection: Connection, found: Sequence[Conflict]) -> None:
+    """Keep conflicts, each once however often it is decided."""
+    for conflict in found:
+        connection.execute(
+            "INSERT INTO kuroshio.conflict (nspname, relname, key, column_name, winner, loser, type, resolution, rule,"
+            " winner_value, loser_value) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            (
+                *conflict.table,
+                [part.decode() for part in conflict.key],
+                conflict.column,
+                conflict.winner,
+                conflict.loser,
+                conflict.type,
+                conflict.resolution,
+                conflict.rule,
+                conflict.winner_value.decode() if conflict.winner_value is not None else None,
+                conflict.loser_value.decode() if conflict.loser_value is not None else None,
+            ),
+            prepare=True,
+        )
 
 
 def park(connection: Connection, change: Change, reason: str, detail: str = "") -> None:
@@ -257,7 +254,7 @@ def staged_bodies(connection: Connection, origin: str, xid: int) -> Iterator[byt
             binary=True,
         ).fetchone()
         assert row is not None
-        yield bytes(row[0])  # type: ignore[arg-type]
+        yield cast(bytes, row[0])
 
 
 def drop_parts(connection: Connection, origin: str, xid: int) -> None:

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from psycopg.types.json import Jsonb
 
 from replication.clock import to_us
-from replication.core.progress import format_lsn, parse_lsn
+from replication.core.progress import Position, format_lsn, parse_lsn
 from replication.errors import InvariantError
 from replication.postgres.connect import Connection
 from replication.postgres.install import SLOT
-from replication.wire.header import Position
 
 Positions = dict[str, Position]
 

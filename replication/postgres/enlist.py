@@ -125,7 +125,7 @@ def highest_generated(connection: Connection, table: Table) -> int:
             sql.SQL("SELECT greatest((SELECT max({}) FROM {}), (SELECT last_value FROM {}))").format(
                 sql.Identifier(column),
                 table.identifier,
-                sql.SQL(sequence),  # type: ignore[arg-type]
+                sql.SQL(sequence),
             )
         ).fetchone()
         highest = max(highest, int(row[0] or 0) if row else 0)  # type: ignore[call-overload]
@@ -152,6 +152,6 @@ def _interleave(connection: Connection, table: Table, number: int, floor: int) -
                 sql.SQL("ALTER SEQUENCE {} INCREMENT BY {} RESTART WITH {} NO CYCLE").format(
                     sql.SQL(sequence),
                     sql.Literal(STRIDE),
-                    sql.Literal(first),  # type: ignore[arg-type]
+                    sql.Literal(first),
                 )
             )

@@ -89,7 +89,7 @@ def source(columns: Sequence[str], *integers: str) -> sql.Composed:
 
 def cast(table: Table, column: str, place: int) -> sql.Composed:
     """The value of a source column as the table's type."""
-    return sql.SQL("s.{}::{}").format(sql.Identifier(f"c{place}"), sql.SQL(table.types[column]))  # type: ignore[arg-type]
+    return sql.SQL("s.{}::{}").format(sql.Identifier(f"c{place}"), sql.SQL(table.types[column]))
 
 
 def key_matches(table: Table) -> sql.Composed:

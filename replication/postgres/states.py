@@ -99,7 +99,7 @@ def insert(connection: Connection, table: Table, key: Key, row: Row, seen: int) 
         table.identifier,
         sql.SQL(", ").join(map(sql.Identifier, names)),
         sql.Identifier(STAMPS),
-        sql.SQL(", ").join(sql.SQL("%s::text::{}").format(sql.SQL(table.types[name])) for name in names),  # type: ignore[arg-type]
+        sql.SQL(", ").join(sql.SQL("%s::text::{}").format(sql.SQL(table.types[name])) for name in names),
     )
     connection.execute(query, [*map(_text, values), row.stamps(seen).pack()])
 
@@ -108,13 +108,13 @@ def update(connection: Connection, table: Table, key: Key, row: Row, changed: Se
     """Write the changed cells and the stamps of a row that is locked."""
     sets = [
         sql.SQL("{} = %s::text::{}").format(sql.Identifier(name), sql.SQL(table.types[name]))
-        for name in changed  # type: ignore[arg-type]
+        for name in changed
     ]
     query = sql.SQL("UPDATE {} t SET {} WHERE {}").format(
         table.identifier, sql.SQL(", ").join([*sets, sql.SQL("kuroshio = %s::bigint[]")]), _one(table)
     )
     values = [_text(row.cells[name].value) for name in changed]
-    connection.execute(query, [*values, row.stamps(seen).pack(), *map(_text, key)])
+    connection.execute(query, [*values, row.stamps(seen).pack(), *map(_text, key)], prepare=True)
 
 
 def delete(connection: Connection, table: Table, key: Key) -> None:
@@ -124,7 +124,7 @@ def delete(connection: Connection, table: Table, key: Key) -> None:
 
 def _one(table: Table) -> sql.Composed:
     return sql.SQL(" AND ").join(
-        sql.SQL("t.{} = %s::text::{}").format(sql.Identifier(name), sql.SQL(table.types[name]))  # type: ignore[arg-type]
+        sql.SQL("t.{} = %s::text::{}").format(sql.Identifier(name), sql.SQL(table.types[name]))
         for name in table.key
     )
 
@@ -170,7 +170,7 @@ def has_children(connection: Connection, table: Table, key: Key) -> bool:
             continue
         values = [_text(key[table.key.index(name)]) for name in reference.parent_columns]
         matches = sql.SQL(" AND ").join(
-            sql.SQL("c.{} = %s::text::{}").format(sql.Identifier(child), sql.SQL(table.types[parent]))  # type: ignore[arg-type]
+            sql.SQL("c.{} = %s::text::{}").format(sql.Identifier(child), sql.SQL(table.types[parent]))
             for child, parent in zip(reference.columns, reference.parent_columns, strict=True)
         )
         query = sql.SQL("SELECT FROM {} c WHERE {} LIMIT 1").format(sql.Identifier(*reference.parent), matches)
