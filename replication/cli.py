@@ -1,7 +1,7 @@
 """The command line: what it takes, what its exit code says, and how a fault is told.
 
-0: done, or equal. 1: the answer is no (rows differ, a link is behind). 2: it could not be done as asked, or could not be
-told: standard error says why and what to do next.
+0: done, or equal. 1: the answer is no (rows differ, a link is behind). 2: it could not be done as asked, or the answer
+is not known: standard error says why and what to do next.
 
 Each command is a module of :mod:`replication.commands` with ``run(config, options) -> int``. It is imported when it is
 wanted: the daemons' libraries take longer to load than most commands run.

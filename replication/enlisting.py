@@ -44,7 +44,7 @@ class Enlisting:
         self._acting = acting
 
     def add(self, names: Sequence[str]) -> Iterator[str]:
-        """Enlist the tables, parents first; yields a line on each. All definitions are compared before a table changes."""
+        """Enlist the tables, parents first; yields a line on each. Definitions are compared before a table changes."""
         wanted = list(dict.fromkeys(split_name(name) for name in names))
         for name in self._acting:
             _require_initialised(self._connections[name], name)

@@ -42,11 +42,14 @@ def enlist(
     ``send``: write the rows that are there anew, so that the other sites get them."""
     _refuse_unfit(connection, table)
     with connection.transaction():
-        if not is_enlisted(connection, table):
+        is_new = not is_enlisted(connection, table)
+        if is_new:
             _add_stamps(connection, table, rules, send=send)
         else:
             _update_rules(connection, table, rules)
         _interleave(connection, table, number, floor)
+        if is_new and send:
+            _resend(connection, table)
 
 
 def _add_stamps(connection: Connection, table: Table, rules: Mapping[str, Any], *, send: bool) -> None:
@@ -72,13 +75,17 @@ def _add_stamps(connection: Connection, table: Table, rules: Mapping[str, Any], 
         connection.execute(sql.SQL("DELETE FROM {}").format(table.identifier))
     connection.execute("SELECT kuroshio.generate(%s, %s)", table.qualified)
     add_to_set(connection, table.identifier.as_string(connection))
-    if send:
-        columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns)
-        connection.execute(
-            sql.SQL("INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM _resend").format(
-                table.identifier, columns, columns
-            )
+
+
+def _resend(connection: Connection, table: Table) -> None:
+    """Write the rows that were set aside, under fresh stamps. The sequences are of this site's class by now: otherwise the
+    newest generated key would be taken for one of a sequence that was set wrong."""
+    columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns)
+    connection.execute(
+        sql.SQL("INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM _resend").format(
+            table.identifier, columns, columns
         )
+    )
 
 
 def _update_rules(connection: Connection, table: Table, rules: Mapping[str, Any]) -> None:

@@ -3,8 +3,8 @@
 1. A row's *place* is the MD5 of its key's text. Its first three hexadecimal digits are its bucket: ranges of places,
    4,096 of them, into one of which every row falls. Nothing is left unread at either end, and no range is large because
    of how the keys are spread.
-2. A bucket's digest is the MD5 of its rows' digests, concatenated in the order of their places. Nothing cancels out: two
-   equal differences change it, and so does a row that is there twice.
+2. A bucket's digest is the MD5 of its rows' digests, concatenated in the order of their places. Nothing cancels
+   out: two equal differences change it, and so does a row that is there twice.
 3. One scan of a table gives all its buckets; a second one, of differing buckets alone, its rows in the order of places,
    so that the sites' rows can be merged as they stream by, in bounded memory.
 4. Values count as their text under the session settings of :mod:`replication.postgres.connect`, columns in the order of
