@@ -9,6 +9,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 
@@ -20,7 +21,7 @@ from replication.clock import now_us
 from replication.core.changes import Author, Change
 from replication.core.stamps import hlc_of
 from replication.postgres import applying
-from replication.postgres.catalog import Table
+from replication.postgres.catalog import ForeignKey, Table
 from replication.postgres.connect import Connection
 from replication.postgres.rows import FastRows, missing_parents
 from replication.wire.message import Section
@@ -134,8 +135,15 @@ class Applier:
                 missing = missing_parents(self.connection, table, key, section.columns, section.values)
                 if missing and key.parent == table.qualified:
                     missing -= self._born_here(table, section, key.columns, missing)
-                orphans |= missing
+                orphans |= self._bring_back(section, key, missing) if missing else missing
         return orphans
+
+    def _bring_back(self, section: Section, key: ForeignKey, missing: set[int]) -> set[int]:
+        """Of the rows without a parent, those whose parent was not merely deleted."""
+        places = [section.columns.index(name) for name in key.columns]
+        parents: dict[int, Any] = {index: tuple(section.values[place][index] for place in places) for index in missing}
+        back = self.merger.bring_back(key, sorted(set(parents.values())))
+        return {index for index in missing if parents[index] not in back}
 
     @staticmethod
     def _born_here(table: Table, section: Section, columns: tuple[str, ...], missing: set[int]) -> set[int]:

@@ -12,11 +12,12 @@ from replication import events, metrics
 from replication.core.changes import Change, Key
 from replication.core.concurrency import Passage, had, holder
 from replication.core.conflicts import Conflict, conflicts
-from replication.core.merge import Row, RowRules, lives, merge
+from replication.apply.tables import Tables
+from replication.core.merge import Row, lives, merge
 from replication.core.progress import format_lsn
 from replication.core.stamps import site_of
 from replication.postgres import applying, rows, states
-from replication.postgres.catalog import Table
+from replication.postgres.catalog import ForeignKey, Table
 from replication.postgres.connect import Connection
 from replication.postgres.states import Local
 
@@ -30,7 +31,7 @@ class Merger:
     connection: Connection
     number: int
     """This site's."""
-    rules: Callable[[Table], RowRules]
+    tables: Tables
     park: Park
     _passages: dict[int, list[Passage]] = field(default_factory=dict)
 
@@ -58,7 +59,7 @@ class Merger:
         return local
 
     def _merge_row(self, table: Table, key: Key, local: Local, changes: list[Change]) -> list[Conflict]:
-        rules = self.rules(table)
+        rules = self.tables.rules(table)
         row, found = local.row, list[Conflict]()
         for change in sorted(changes, key=lambda change: change.moment):
             if change.op == "U" and (change.life > row.life or not (row.known or row.deleted)):
@@ -70,29 +71,51 @@ class Merger:
             merged = merge(row, change.row(), rules)
             found += conflicts(row, change, merged, rules, self._concurrent)
             row = merged
-        if row != local.row and not self._write(table, key, local, row, changes, rules):
-            return []
+        if row != local.row:
+            self._write(table, key, local, row, changes)
         return found
 
     def _missing_parent(self, table: Table, change: Change) -> str:
+        cells = {**dict(zip(table.key, change.key, strict=True)), **change.cells}
         for reference in table.foreign_keys:
-            if change.op == "D" or not set(reference.columns) <= change.cells.keys() | set(table.key):
+            if change.op == "D" or not set(reference.columns) <= cells.keys():
                 continue
-            cells = {**dict(zip(table.key, change.key, strict=True)), **change.cells}
-            own = tuple(cells[name] for name in reference.columns)
-            if reference.parent == table.qualified and own == change.key:
+            parent = tuple(cells[name] for name in reference.columns)
+            if reference.parent == table.qualified and parent == change.key:
                 continue
-            columns = list(cells)
-            if rows.missing_parents(self.connection, table, reference, columns, [[value] for value in cells.values()]):
+            values = [[value] for value in parent]
+            missing = rows.missing_parents(self.connection, table, reference, reference.columns, values)
+            if missing and not self.bring_back(reference, [parent]):  # type: ignore[list-item]
                 return f"{'.'.join(reference.parent)} has no row for ({', '.join(reference.columns)})"
         return ""
 
-    def _write(self, table: Table, key: Key, local: Local, row: Row, changes: list[Change], rules: RowRules) -> bool:
-        connection, alive = self.connection, lives(row, rules)
-        if local.visible and not alive and states.has_children(connection, table, key):
-            for change in changes:
-                self.park(change, "children", "other rows still refer to this one")
-            return False
+    def bring_back(self, reference: ForeignKey, keys: Sequence[Key]) -> set[Key]:
+        """Make deleted parents visible again, because a live row refers to them; return those that are visible now.
+
+        A parent's visibility is a function of the live rows: it lives, or a visible row refers to it. It comes back with
+        its own stamps, and its tombstone stays beside it, so that it goes when the last such row does (`release`).
+        """
+        table = self.tables.get(reference.parent)
+        if table is None or table.key != reference.parent_columns:
+            return set()
+        local = states.read(self.connection, table, list(keys))
+        for key, state in local.items():
+            if not state.visible and state.row.known:
+                states.insert(self.connection, table, key, state.row, state.row.newest)
+                states.entomb(self.connection, table, key, state.row, image=False, passed={})
+        return {key for key, state in local.items() if state.visible or state.row.known}
+
+    def release(self, table: Table, keys: Sequence[Key]) -> None:
+        """Let deleted rows go that came back, or stayed, for rows which are gone by now."""
+        rules = self.tables.rules(table)
+        for key, state in states.read(self.connection, table, list(keys)).items():
+            if state.visible and not lives(state.row, rules) and not states.has_children(self.connection, table, key):
+                states.delete(self.connection, table, key)
+                states.entomb(self.connection, table, key, state.row, image=True, passed={})
+
+    def _write(self, table: Table, key: Key, local: Local, row: Row, changes: list[Change]) -> None:
+        connection = self.connection
+        alive = lives(row, self.tables.rules(table)) or (local.visible and states.has_children(connection, table, key))
         if alive and local.visible:
             before = local.row.cells
             changed = [
@@ -108,7 +131,6 @@ class Merger:
             states.entomb(connection, table, key, row, image=not alive, passed=passed)
         elif local.entombed:
             states.disinter(connection, table, key)
-        return True
 
     def _passages_of(self, site: int) -> list[Passage]:
         if site not in self._passages:

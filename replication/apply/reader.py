@@ -169,7 +169,7 @@ class Reader(threading.Thread):
         done = lambda: reader.ack_threadsafe(delivery)  # noqa: E731
         self._inbox.put(Incoming(header, sections, delivery.body, stream, delivery.offset, self._base_lsn, done))
         self._lsn = max(self._lsn, header.to_lsn)
-        if self._lane.wants_change((now_us() - header.published_us) / 1e6):
+        if decision is Step.APPLY and self._lane.wants_change((now_us() - header.published_us) / 1e6):
             raise ChangeLane
 
     def _heard(self, header: Header, size: int) -> None:

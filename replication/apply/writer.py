@@ -65,7 +65,7 @@ class Writer:
         applying.become_writer(connection)
         applying.know_sites(connection, self._numbers)
         tables = Tables(connection, self._config.rules)
-        merger = Merger(connection, self._site.number, tables.rules, self._park)
+        merger = Merger(connection, self._site.number, tables, self._park)
         ahead = int(self._site.limits.clock_ahead_seconds * 1_000_000)
         self._applier = Applier(connection, tables, merger, FastRows(), ahead)
         self.places = dict.fromkeys(self._site.peers, _UNBORN) | applying.places(connection)
@@ -245,8 +245,9 @@ class Writer:
 
     def _retry_parked(self) -> None:
         """Merge what may be merged by now."""
+        self._release()
         counts = applying.count_parked(self._connection)
-        for reason in ("insert", "parent", "children", "clock", "schema", "refused"):
+        for reason in ("insert", "parent", "clock", "schema", "refused"):
             metrics.PARKED.labels(reason).set(counts.get(reason, 0))
         self._parked = sum(counts.values())
         if not self._parked:
@@ -256,6 +257,14 @@ class Writer:
             for change in applying.parked(self._connection, self._numbers, _PARKED_AT_ONCE):
                 if hlc_of(change.moment) <= now_us() + self._applier.clock_ahead_us:
                     self._retry(change)
+
+    def _release(self) -> None:
+        """Let rows go that were deleted and kept only for rows that are gone by now."""
+        with self._connection.transaction():
+            for name, keys in applying.held_rows(self._connection).items():
+                table = self._applier.tables.get(name)
+                if table is not None:
+                    self._applier.merger.release(table, keys)
 
     def _retry(self, change: Change) -> None:
         applying.unpark(self._connection, change)

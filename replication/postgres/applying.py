@@ -262,9 +262,21 @@ def drop_parts(connection: Connection, origin: str, xid: int) -> None:
     connection.execute("DELETE FROM kuroshio.staged_part WHERE origin = %s AND xid = %s", (origin, xid))
 
 
+def held_rows(connection: Connection) -> dict[tuple[str, str], list[tuple[bytes, ...]]]:
+    """Rows that are visible beside their tombstone: those that outlived it, and those that others refer to."""
+    held: dict[tuple[str, str], list[tuple[bytes, ...]]] = {}
+    rows: list[Any] = connection.execute(
+        "SELECT nspname, relname, key FROM kuroshio.tombstone WHERE stamps IS NULL AND saw[1] > 0 LIMIT 1000"
+    ).fetchall()
+    for schema, name, key in rows:
+        held.setdefault((schema, name), []).append(tuple(part.encode() for part in key))
+    return held
+
+
 def collect(connection: Connection, own: str, peers: Sequence[str]) -> int:
     """Drop tombstones and passages that every site has passed (pitfall P5); return how many tombstones stay.
 
+    A tombstone beside a visible row stays: that row goes with the last one that refers to it.
     A tombstone made here gets its WAL position now, when it is surely committed.
     """
     connection.execute(
@@ -281,7 +293,7 @@ def collect(connection: Connection, own: str, peers: Sequence[str]) -> int:
 # Every site but the origin itself must have applied the origin up to the LSN; our own progress is in kuroshio.position.
 _DROP_TOMBSTONES = """
 DELETE FROM kuroshio.tombstone t
- WHERE NOT EXISTS (
+ WHERE t.stamps IS NOT NULL AND NOT EXISTS (
     SELECT FROM jsonb_each_text(t.passed) AS need(origin, lsn), unnest(%(sites)s::text[]) AS site
      WHERE site <> need.origin AND NOT EXISTS (
         SELECT FROM kuroshio.peer_position p
