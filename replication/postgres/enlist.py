@@ -1,4 +1,4 @@
-"""Puts one table of one database under replication: the stamps column, the triggers, the sequences, the replication set.
+"""Puts one table of a database under replication: the stamps column, the triggers, the sequences, the replication set.
 
 Rows that are there already either carry the bottom stamp (they are equal at every site) or are written anew under fresh
 stamps (they are at this site only), so that they travel like any other insert.
@@ -78,8 +78,8 @@ def _add_stamps(connection: Connection, table: Table, rules: Mapping[str, Any], 
 
 
 def _resend(connection: Connection, table: Table) -> None:
-    """Write the rows that were set aside, under fresh stamps. The sequences are of this site's class by now: otherwise the
-    newest generated key would be taken for one of a sequence that was set wrong."""
+    """Write the rows that were set aside, under fresh stamps. The sequences are of this site's class by now: otherwise
+    the newest generated key would be taken for one of a sequence that was set wrong."""
     columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns)
     connection.execute(
         sql.SQL("INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM _resend").format(
@@ -115,10 +115,11 @@ def _refuse_unfit(connection: Connection, table: Table) -> None:
 
 
 def sequences(connection: Connection, table: Table) -> dict[str, str]:
-    """The columns that a sequence fills (serial or identity), and that sequence's quoted name."""
+    """The columns that a sequence fills (serial or identity), each with the sequence's quoted name."""
     rows = connection.execute(
-        "SELECT attname::text, pg_get_serial_sequence(%(t)s, attname) FROM pg_attribute WHERE attrelid = %(t)s::regclass"
-        " AND attnum > 0 AND NOT attisdropped AND pg_get_serial_sequence(%(t)s, attname) IS NOT NULL",
+        "SELECT attname::text, pg_get_serial_sequence(%(t)s, attname) FROM pg_attribute"
+        " WHERE attrelid = %(t)s::regclass AND attnum > 0 AND NOT attisdropped"
+        " AND pg_get_serial_sequence(%(t)s, attname) IS NOT NULL",
         {"t": table.identifier.as_string(connection)},
     ).fetchall()
     return {str(column): str(sequence) for column, sequence in rows}

@@ -39,6 +39,8 @@ class Incoming:
     commit_time: datetime | None = None
     published_at: datetime | None = None
     changes: int | None = None
+    clock_offset_seconds: float | None = None
+    """The origin's clock minus ours, at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,9 @@ class Said:
 def incoming(own: str, at: Incoming, head: Head, now: datetime) -> LinkView:
     """The link from an origin to this site."""
     backlog = _difference(head.changes, at.changes)
-    lag = _lag(now, at.commit_time, at.published_at, behind=bool(backlog))
+    # A clock that runs ahead must not hide a lag. One that seems to run behind may be a slow line: it is left as it is.
+    theirs = now + timedelta(seconds=max(at.clock_offset_seconds or 0.0, 0.0))
+    lag = _lag(theirs, at.commit_time, at.published_at, behind=bool(backlog))
     return LinkView(
         at.origin,
         own,
