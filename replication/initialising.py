@@ -1,6 +1,6 @@
 """Puts the sites' databases under replication, and keeps each one's incarnation outside of it (pitfall P1)."""
 
-from replication.keys import incarnation_file
+from replication.keys import keep_incarnations, kept_incarnations
 from replication.postgres.connect import Connection, connect
 from replication.postgres.install import initialise
 from sitecfg import Site
@@ -15,12 +15,8 @@ def initialise_site(site: Site) -> str:
     with connect(site.dsn(), name="init") as connection:
         is_new = not _is_initialised(connection)
         incarnation = initialise(connection, site.name, site.number)
-    kept = incarnation_file(site)
-    if is_new or not kept.exists():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        fresh = kept.with_name(f"{kept.name}.new")
-        fresh.write_text(f"{incarnation}\n", encoding="ascii")
-        fresh.replace(kept)
+    if is_new or not kept_incarnations(site):
+        keep_incarnations(site, incarnation)
     return incarnation
 
 

@@ -1,5 +1,10 @@
-"""The keys that sign and check a site's log, read from the files that its configuration names."""
+"""What a site keeps in its key directory: the keys that sign and check logs, and the name of its own log.
 
+The incarnation is kept outside of the database too, so that a database that was restored is noticed (pitfall P1). While
+a new one begins, the file names both, because the database's commit and the file cannot be one step.
+"""
+
+import os
 import stat
 from pathlib import Path
 
@@ -30,6 +35,23 @@ def _require(path: Path) -> None:
         raise UsageError(f"the key {path} is missing: the local stack makes keys with `make up`")
 
 
-def incarnation_file(site: Site) -> Path:
-    """Where the incarnation is kept outside of the database (pitfall P1)."""
+def kept_incarnations(site: Site) -> list[str]:
+    """The incarnations that the database may name; none where the file is missing."""
+    kept = _incarnation_file(site)
+    return kept.read_text("ascii").split() if kept.exists() else []
+
+
+def keep_incarnations(site: Site, *tokens: str) -> None:
+    """Replace the file at once and on disk: a kill leaves the old one or the new one."""
+    kept = _incarnation_file(site)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    fresh = kept.with_name(f"{kept.name}.new")
+    with fresh.open("w", encoding="ascii") as file:
+        file.write("".join(f"{token}\n" for token in tokens))
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(kept)
+
+
+def _incarnation_file(site: Site) -> Path:
     return site.keys.directory / "incarnation"

@@ -6,7 +6,7 @@
    under a new incarnation. Peers see duplicates, never a gap (invariant 1).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from replication.broker.log import last_message
@@ -35,11 +35,12 @@ class Tails:
     announced: bool
 
 
-def check_identity(connection: Connection, own: Identity, kept_outside: str | None) -> int:
+def check_identity(connection: Connection, own: Identity, kept_outside: Collection[str]) -> int:
     """Return the slot's confirmed position, or raise :class:`FencedError`."""
-    if kept_outside != own.incarnation:
+    if own.incarnation not in kept_outside:
         raise FencedError(
-            f"the database says incarnation {own.incarnation}, the file beside the keys says {kept_outside}: the database"
+            f"the database says incarnation {own.incarnation}, the file beside the keys says"
+            f" {' or '.join(kept_outside) or 'nothing'}: the database"
             " was restored or replaced; its site must be seeded again before it may send"
         )
     confirmed = capturing.slot_confirmed(connection)

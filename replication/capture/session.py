@@ -20,7 +20,7 @@ from replication.capture.vectors import Vectors
 from replication.clock import now_us
 from replication.core.progress import format_lsn, stable
 from replication.errors import TransientError
-from replication.keys import incarnation_file
+from replication.keys import keep_incarnations, kept_incarnations
 from replication.postgres import capturing
 from replication.postgres.capturing import Identity
 from replication.postgres.connect import Connection
@@ -62,6 +62,7 @@ class Session:
         self._gatherer = tools.gatherer(connection)
         self._vectors = Vectors()
         self._watching = False
+        self._recorded_lsn = 0
         self._own: Identity
         self._stream: SlotStream
         self._lanes: Lanes
@@ -76,8 +77,7 @@ class Session:
     def run(self) -> None:
         """Capture until something breaks, then raise what did."""
         self._own = capturing.identity(self._connection)
-        file = incarnation_file(self._tools.site)
-        check_identity(self._connection, self._own, file.read_text().strip() if file.exists() else None)
+        check_identity(self._connection, self._own, kept_incarnations(self._tools.site))
         self._publisher.connect()
         try:
             self._loop.start()
@@ -120,8 +120,9 @@ class Session:
         born_here = len(own.lineage) == 1 and own.changes == 0 and own.live_lsn == own.lineage[0][1]
         if not born_here:
             token = new_incarnation()
+            keep_incarnations(self._tools.site, own.incarnation, token)
             capturing.begin_incarnation(self._connection, own, token, lsn)
-            incarnation_file(self._tools.site).write_text(token + "\n")
+            keep_incarnations(self._tools.site, token)
             events.logger().warning(events.LOG_REBUILT, incarnation=token, before=own.incarnation, lsn=format_lsn(lsn))
             self._own = capturing.identity(self._connection)
         return Tails(self._own.live_lsn, self._own.packed_lsn, self._own.changes, intact=False, announced=False)
@@ -228,17 +229,17 @@ class Session:
         self._heartbeat(now)
         self._vectors.sample(*capturing.sample(self._connection))
         self._vectors.store(self._connection, self._own.number, self._lanes.changes, self._site_numbers())
+        self._record()
         self._confirm_slot()
-        capturing.record(
-            self._connection,
-            self._lanes.live.confirmed_lsn,
-            self._lanes.packed.confirmed_lsn,
-            self._lanes.changes,
-            self._lanes.last_commit_us,
-            "running",
-        )
         if not self._watching and not self._publisher.blocked:
             self._watch()
+
+    def _record(self) -> None:
+        """Keep what the broker has confirmed, before the slot moves there: one ahead of the record is taken for new."""
+        lanes = self._lanes
+        live, packed = lanes.live.confirmed_lsn, lanes.packed.confirmed_lsn
+        capturing.record(self._connection, live, packed, lanes.changes, lanes.last_commit_us, "running")
+        self._recorded_lsn = min(live, packed)
 
     def _site_numbers(self) -> dict[str, int]:
         return {name: site.number for name, site in self._tools.config.sites.items()}
@@ -255,10 +256,11 @@ class Session:
             lanes.heartbeat(lanes.packed, lsn, now)
 
     def _confirm_slot(self) -> None:
-        """The slot lets go of what every peer has durably applied or, past the bound, of what the broker has confirmed."""
+        """The slot lets go of what every peer has durably applied or, past the bound, of what the broker has confirmed;
+        never of more than is on record."""
         own, lanes = self._own, self._lanes
         applied = capturing.applied_by_peers(self._connection, own)
-        stored = min(lanes.live.confirmed_lsn, lanes.packed.confirmed_lsn)
+        stored = self._recorded_lsn
         peers = [name for name in self._tools.config.sites if name != own.name]
         passed = stable([applied.get(peer) for peer in peers]) if peers else stored
         held = self._stream.server_lsn - (passed or capturing.slot_confirmed(self._connection) or 0)
