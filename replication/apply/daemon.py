@@ -1,5 +1,7 @@
 """The apply daemon: a reader thread for each peer, and the writer in the main thread."""
 
+import os
+import threading
 import time
 from functools import partial
 
@@ -17,6 +19,7 @@ _OPEN_PAUSE_SECONDS = 1.0
 
 def run(config: Config, site: Site) -> None:
     """Apply until the process is ended."""
+    threading.excepthook = _end
     metrics.serve(site.metrics.apply_port)
     verify = verifier(config, site)
     readings = {peer: Reading(peer) for peer in site.peers}
@@ -39,3 +42,9 @@ def _open(writer: Writer) -> None:
             time.sleep(_OPEN_PAUSE_SECONDS)
         else:
             return
+
+
+def _end(death: threading.ExceptHookArgs) -> None:
+    """A reader died of what nobody expected. The others must not hide it: the supervisor starts all of us again."""
+    threading.__excepthook__(death)
+    os._exit(1)

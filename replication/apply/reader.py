@@ -2,8 +2,8 @@
 
 1. The directory stream names the incarnation in force and those before it; a position outside of that lineage cannot be
    compared, and the origin stops (invariant 1).
-2. What a message's signature does not prove is refused, counted and alarmed. It is passed over; if it was a true message
-   that was damaged, the next one shows the gap.
+2. What a message's signature does not prove is refused, counted and alarmed. It is passed over; if it was a true one
+   that was damaged, the next one shows the gap. What is signed and cannot be read stops the origin.
 3. A gap is looked for once more from the log's beginning (stored offsets are only hints, pitfall P10). If it stays, the
    origin stops, and the missing range is named.
 4. A reader that is behind takes the packed lane, and changes back by itself.
@@ -80,7 +80,7 @@ class Reader(threading.Thread):
             self._read()
         except ChangeLane:
             return 0.0
-        except PositionLostError as fault:
+        except (PositionLostError, DecodeError) as fault:
             reading.state, reading.reason = "stopped", str(fault)
             metrics.LINK_STOPPED.labels(origin).set(1)
             events.logger().error(events.READING_STOPPED, origin=origin, reason=str(fault))
@@ -113,10 +113,21 @@ class Reader(threading.Thread):
         body = last_message(self._link.url(), directory_name(self._link.origin), timeout_seconds=_CONNECT_SECONDS)
         if body is None:
             raise TransientError("the origin has not announced its log yet")
-        header, _ = read_header(body, self._link.verify)
-        if header.origin != self._link.origin or not header.lineage:
-            raise SignatureError(f"the directory of {self._link.origin} holds a message of {header.origin}")
+        try:
+            header = self._own_header(body)[0]
+        except DecodeError as fault:
+            self._refuse(fault)
+            raise
+        if not header.lineage:
+            raise DecodeError(f"the directory of {self._link.origin} ends with a message that announces no log")
         return header
+
+    def _own_header(self, body: bytes) -> tuple[Header, memoryview]:
+        """The header of a message that the origin signed, and the rest."""
+        header, rest = read_header(body, self._link.verify)
+        if header.origin != self._link.origin:
+            raise SignatureError(f"a message of {header.origin} in the stream of {self._link.origin}")
+        return header, rest
 
     def _attach(self, stream: str, offset: Offset) -> None:
         reading, origin = self._reading, self._link.origin
@@ -145,9 +156,7 @@ class Reader(threading.Thread):
     def _deliver(self, reader: StreamReader, delivery: Delivery, stream: str, offset: Offset) -> None:
         reading = self._reading
         try:
-            header, rest = read_header(delivery.body, self._link.verify)
-            if header.origin != self._link.origin:
-                raise SignatureError(f"a message of {header.origin} in the stream of {self._link.origin}")
+            header, rest = self._own_header(delivery.body)
         except DecodeError as fault:
             self._refuse(fault)
             reader.ack(delivery)
