@@ -1,6 +1,8 @@
 """Reads how replication goes from one site's own database. Nothing is written, nothing else is asked."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -12,8 +14,6 @@ from replication.status.views import LinkView, NotInitialisedError, SiteView
 
 CAPTURE_SILENT_SECONDS = 10.0
 """Capture writes its record every second."""
-
-Rows = list[dict[str, Any]]
 
 _INSTALLED = """
 SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -47,52 +47,76 @@ SELECT p.reader, p.origin, (p.lsn - '0/0')::bigint AS lsn, p.commit_time, p.hear
  WHERE p.reader <> %s"""
 
 
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What one database holds on the replication between the sites."""
+
+    site: str
+    now: datetime
+    own: Mapping[str, Any]
+    heads: Mapping[str, Head]
+    into: Mapping[str, Incoming]
+    words: Mapping[tuple[str, str], Said]
+    """By (origin, reader)."""
+
+    @property
+    def heard_of(self) -> list[str]:
+        """The sites that this database knows of."""
+        return sorted({self.site, *self.into, *(name for link in self.words for name in link)})
+
+    def link(self, origin: str, reader: str) -> LinkView:
+        """One link, as this site knows it."""
+        head = self.heads.get(origin, Head(None, None))
+        if reader == self.site:
+            return judge.incoming(reader, self.into.get(origin, Incoming(origin)), head, self.now)
+        heard = self.words.get((origin, reader))
+        return judge.said(heard, head, self.now) if heard else judge.unheard(origin, reader)
+
+    def view(self, names: Sequence[str]) -> SiteView:
+        """All links between these sites, and the site's own state."""
+        own = self.own
+        return SiteView(
+            self.site,
+            self.now,
+            tuple(self.link(origin, reader) for origin in names for reader in names if origin != reader),
+            own["conflicts"],
+            own["set_aside"],
+            own["parked"],
+            None if own["state"] in (None, "starting") else _runs(own["state"], own["recorded_ago"]),
+        )
+
+
 def local_view(connection: psycopg.Connection[Any], sites: Mapping[str, int] | None = None) -> SiteView:
     """What this site knows. ``sites``: number by name of all configured sites, in the order wanted; without it, those
     that the database has heard of. Raises :class:`NotInitialisedError`."""
+    facts = read_facts(connection, sites or {})
+    return facts.view(list(sites) if sites else facts.heard_of)
+
+
+def read_facts(connection: psycopg.Connection[Any], numbers: Mapping[str, int]) -> Facts:
+    """Read a database. Where an origin's number is not known, some backlogs are not either."""
     with connection.cursor(row_factory=dict_row) as cursor:
         if not cursor.execute(_INSTALLED).fetchall()[0]["installed"]:
             raise NotInitialisedError("this database is not under replication: run python -m replication init")
         own = cursor.execute(_SITE).fetchone()
         if own is None:
             raise NotInitialisedError("this database belongs to no site yet: run python -m replication init")
-        numbers = dict(sites or {}) | {own["name"]: own["number"]}
+        known = {**numbers, own["name"]: own["number"]}
         reading = cursor.execute(_INCOMING).fetchall()
-        words = cursor.execute(_SAID, (list(numbers), list(numbers.values()), own["name"])).fetchall()
-    return SiteView(
+        words = cursor.execute(_SAID, (list(known), list(known.values()), own["name"])).fetchall()
+    return Facts(
         own["name"],
         own["now"],
-        _links(own, reading, words, list(sites) if sites else _heard_of(own["name"], reading, words)),
-        own["conflicts"],
-        own["set_aside"],
-        own["parked"],
-        None if own["state"] in (None, "starting") else _runs(own["state"], own["recorded_ago"]),
+        own,
+        {row["origin"]: Head(row["head_lsn"], row["head_changes"]) for row in reading}
+        | {own["name"]: Head(own["lsn"], own["changes"])},
+        {row["origin"]: _incoming(row) for row in reading},
+        {(row["origin"], row["reader"]): Said(**row) for row in words},
     )
 
 
 def _runs(state: str, recorded_ago: float) -> bool:
     return state == "running" and recorded_ago < CAPTURE_SILENT_SECONDS
-
-
-def _heard_of(own: str, reading: Rows, words: Rows) -> list[str]:
-    return sorted({own, *(r["origin"] for r in reading), *(w["origin"] for w in words), *(w["reader"] for w in words)})
-
-
-def _links(own: Mapping[str, Any], reading: Rows, words: Rows, names: Sequence[str]) -> tuple[LinkView, ...]:
-    site, now = str(own["name"]), own["now"]
-    heads = {row["origin"]: Head(row["head_lsn"], row["head_changes"]) for row in reading}
-    heads[site] = Head(own["lsn"], own["changes"])
-    into = {row["origin"]: _incoming(row) for row in reading}
-    by_word = {(row["origin"], row["reader"]): Said(**row) for row in words}
-
-    def link(origin: str, reader: str) -> LinkView:
-        head = heads.get(origin, Head(None, None))
-        if reader == site:
-            return judge.incoming(site, into.get(origin, Incoming(origin)), head, now)
-        heard = by_word.get((origin, reader))
-        return judge.said(heard, head, now) if heard else judge.unheard(origin, reader)
-
-    return tuple(link(origin, reader) for origin in names for reader in names if origin != reader)
 
 
 def _incoming(row: Mapping[str, Any]) -> Incoming:

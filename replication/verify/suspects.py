@@ -23,6 +23,11 @@ class Suspects:
     total: int = 0
     states: dict[tuple[str, ...], States] = field(default_factory=dict)
 
+    @property
+    def is_complete(self) -> bool:
+        """Are all of them held?"""
+        return self.total == len(self.states)
+
     def add(self, key: tuple[str, ...], states: States) -> None:
         """Count a row, and hold it while there is room."""
         self.total += 1

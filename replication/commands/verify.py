@@ -1,0 +1,54 @@
+"""``verify``: are the replicated tables of all sites equal, row by row?"""
+
+import argparse
+import json
+import sys
+
+from replication.postgres.connect import Connection
+from replication.sites import Reached, at_each, chosen, reach
+from replication.verify.comparison import compare
+from replication.verify.report import Report
+from replication.wait import wait
+from sitecfg import Config
+
+EQUAL, DIFFERING, UNDECIDED = 0, 1, 2
+
+
+def run(config: Config, options: argparse.Namespace) -> int:
+    """0: equal. 1: differing, and what. 2: it could not be told, and why."""
+    with reach(chosen(config, None), purpose="verify") as reached:
+        report = _verified(reached, options.timeout)
+    if options.json:
+        print(json.dumps(report.as_json(), indent=2, ensure_ascii=False))
+    else:
+        _print(report)
+    return {True: EQUAL, False: DIFFERING, None: UNDECIDED}[report.equal]
+
+
+def _verified(reached: Reached, timeout: float) -> Report:
+    """A site that does not answer leaves it open whether all are equal: nothing is compared then."""
+    if reached.unreachable:
+        return Report(unreachable=dict(reached.unreachable))
+    at_each(reached.connections, _give_room)
+    return compare(reached.connections, lambda: [f"behind: {link}" for link in wait(reached.connections, timeout)])
+
+
+def _give_room(connection: Connection) -> None:
+    connection.execute("SET work_mem = '64MB'")
+
+
+def _print(report: Report) -> None:
+    for name, result in report.tables.items():
+        counts = sorted(set(result.rows.values()))
+        rows = " to ".join(f"{count:,}" for count in (counts[:1] + counts[-1:] if len(counts) > 1 else counts))
+        print(f"{name}: {rows or 'no'} rows, {result.differing:,} differing")
+    for line in [*report.differences, *report.parked]:
+        print(f"  {line}")
+    named = len(report.parked)
+    if report.parked_total > named:
+        print(f"  and {report.parked_total - named:,} more parked changes")
+    for site, reason in report.unreachable.items():
+        print(f"{site}: not reached: {reason}", file=sys.stderr)
+    for reason in report.undecided:
+        print(reason, file=sys.stderr)
+    print({True: "equal", False: "NOT EQUAL", None: "could not be told"}[report.equal])

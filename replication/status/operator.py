@@ -1,0 +1,120 @@
+"""The operator's view: every site that answers is asked itself, so that it holds while the lines are cut.
+
+What a site that does not answer has applied is known from the others' records of its last heartbeats, with their age.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from psycopg.rows import dict_row
+
+from replication.postgres.connect import Connection
+from replication.status import judge
+from replication.status.judge import Head, Incoming
+from replication.status.local import Facts, read_facts
+from replication.status.views import LinkView, NotInitialisedError, SiteView
+
+_DETAIL = """
+SELECT s.incarnation, c.state AS capture_state, c.reason AS capture_reason, c.commit_time AS newest_commit_time,
+       c.changes AS changes_captured, c.updated_at AS capture_recorded_at,
+       (SELECT count(*) FROM kuroshio.tombstone) AS tombstones,
+       (SELECT (pg_current_wal_insert_lsn() - restart_lsn)::bigint FROM pg_replication_slots
+         WHERE slot_name = 'kuroshio') AS slot_retained_bytes
+  FROM kuroshio.site s LEFT JOIN kuroshio.capture c ON true"""
+
+_POSITIONS = """
+SELECT p.origin, p.incarnation, p.lsn::text, p.commit_time, r.state, r.reason, r.lane, r.heard_at,
+       r.clock_offset_seconds, r.refused, r.duplicates, r.retries
+  FROM kuroshio.position p FULL JOIN kuroshio.reading r USING (origin) ORDER BY origin"""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteReport:
+    """One site that answered."""
+
+    view: SiteView
+    detail: Mapping[str, Any]
+    positions: Mapping[str, Mapping[str, Any]]
+    """By origin: where its changes are applied up to, and how reading it goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """All sites and all directed links."""
+
+    sites: Mapping[str, SiteReport]
+    unreachable: Mapping[str, str]
+    links: tuple[LinkView, ...] = field(default=())
+
+    def as_json(self) -> dict[str, Any]:
+        """The shape that scripts read. Times are ISO 8601 in UTC."""
+        sites = {name: _site_json(report) for name, report in self.sites.items()}
+        return {
+            "sites": sites | {name: {"reached": False, "reason": why} for name, why in self.unreachable.items()},
+            "links": [_plain(asdict(link)) for link in self.links],
+        }
+
+
+def _site_json(report: SiteReport) -> dict[str, Any]:
+    view = report.view
+    return {
+        "reached": True,
+        "capture_running": view.capture_running,
+        "conflicts": view.conflicts_total,
+        "parked": view.parked,
+        "set_aside": view.set_aside,
+        **_plain(report.detail),
+        "positions": {origin: _plain(position) for origin, position in report.positions.items()},
+    }
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _text(value) if isinstance(value, datetime) else value for name, value in values.items()}
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat()
+
+
+def read_status(
+    connections: Mapping[str, Connection], unreachable: Mapping[str, str], numbers: Mapping[str, int]
+) -> StatusReport:
+    """Ask every site that was reached. ``numbers``: all configured sites, in order."""
+    facts: dict[str, Facts] = {}
+    reports: dict[str, SiteReport] = {}
+    missing = dict(unreachable)
+    for site, connection in connections.items():
+        try:
+            facts[site] = read_facts(connection, numbers)
+        except NotInitialisedError as fault:
+            missing[site] = str(fault)
+            continue
+        reports[site] = SiteReport(facts[site].view(list(numbers)), *_details(connection))
+    links = tuple(_link(facts, origin, reader) for origin in numbers for reader in numbers if origin != reader)
+    return StatusReport(reports, missing, links)
+
+
+def _details(connection: Connection) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        detail = cursor.execute(_DETAIL).fetchall()[0]
+        positions = {row.pop("origin"): row for row in cursor.execute(_POSITIONS).fetchall()}
+    return detail, positions
+
+
+def _link(facts: Mapping[str, Facts], origin: str, reader: str) -> LinkView:
+    """From the reader itself, with the origin's own word on how far it has come; else from who heard of it last."""
+    if reader in facts:
+        at = facts[reader]
+        return judge.incoming(reader, at.into.get(origin, Incoming(origin)), _head(facts, origin, at), at.now)
+    heard = [one.link(origin, reader) for one in facts.values() if (origin, reader) in one.words]
+    if not heard:
+        return judge.unheard(origin, reader)
+    return replace(max(heard, key=lambda link: link.known_at or datetime.min.replace(tzinfo=UTC)), state="unknown")
+
+
+def _head(facts: Mapping[str, Facts], origin: str, reader: Facts) -> Head:
+    if origin in facts:
+        return facts[origin].heads[origin]
+    return reader.heads.get(origin, Head(None, None))

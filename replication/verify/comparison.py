@@ -1,0 +1,163 @@
+"""Compares all replicated tables of all sites.
+
+1. First a fence: what was committed before is applied everywhere, or nothing can be told.
+2. A row may change while it is compared. So a difference counts only when it stands still: a second look, behind a
+   fresh fence, finds the same row in the same two states. What keeps moving is looked at again, some times, and then
+   said to be undecided: never equal, never different.
+3. Tombstones need not be equal, for a site may drop one that all have passed. But no row may live beside its own
+   (pitfall P3), and no change may be parked.
+"""
+
+from collections.abc import Callable, Mapping
+
+from psycopg import sql
+
+from replication.errors import UsageError
+from replication.postgres.catalog import Table, describe
+from replication.postgres.connect import Connection
+from replication.sites import at_each
+from replication.verify.digests import Digests
+from replication.verify.report import Difference, ParkedChange, Report, TableResult
+from replication.verify.suspects import States, differing, read_buckets, read_suspects, row_counts
+from replication.wait import set_aside
+
+MOST_NAMED = 100
+"""Rows named for each table, and parked changes; the totals stand beside."""
+LOOKS = 6
+
+Sites = Mapping[str, Connection]
+Name = tuple[str, str]
+Fence = Callable[[], list[str]]
+"""Waits until all that is committed now is applied everywhere; returns the links that are still behind, in words."""
+
+
+def compare(sites: Sites, fence: Fence) -> Report:
+    """Compare the sites. ``fence`` is called before every look."""
+    report = Report()
+    report.undecided += fence()
+    if report.undecided:
+        return report
+    for name in _replicated(sites):
+        tables = _agreed(sites, name, report)
+        if tables is not None:
+            _compare_table(sites, tables, fence, report)
+    _find_parked(sites, report)
+    return report
+
+
+def _replicated(sites: Sites) -> list[Name]:
+    query = "SELECT nspname, relname FROM kuroshio.replicated_table"
+    lists = at_each(sites, lambda connection: connection.execute(query).fetchall())
+    return sorted({(str(schema), str(name)) for rows in lists.values() for schema, name in rows})
+
+
+def _agreed(sites: Sites, name: Name, report: Report) -> Table | None:
+    """The table as all sites have it; None, and a difference, where they do not."""
+    label, lacking, found = ".".join(name), {}, {}
+    for site, connection in sites.items():
+        try:
+            found[site] = _require_enlisted(connection, name)
+        except UsageError as fault:
+            lacking[site] = str(fault)
+    definitions = {(tuple(sorted(table.types.items())), table.key) for table in found.values()}
+    if lacking or len(definitions) > 1:
+        detail = "; ".join(f"{site}: {reason}" for site, reason in lacking.items()) or "its columns or key differ"
+        report.tables[label] = TableResult()
+        report.differences.append(Difference(label, "table", at=tuple(found), missing_at=tuple(lacking), detail=detail))
+        return None
+    return next(iter(found.values()))
+
+
+def _require_enlisted(connection: Connection, name: Name) -> Table:
+    query = "SELECT FROM kuroshio.replicated_table WHERE nspname = %s AND relname = %s"
+    if connection.execute(query, name).fetchone() is None:
+        raise UsageError("not under replication here: run python -m replication add-table")
+    return describe(connection, *name)
+
+
+def _compare_table(sites: Sites, table: Table, fence: Fence, report: Report) -> None:
+    digests = Digests(table)
+    buckets = read_buckets(sites, digests)
+    result = report.tables[str(table)] = TableResult(row_counts(buckets))
+    unequal = differing(buckets)
+    suspects = read_suspects(sites, digests, unequal)
+    standing: dict[tuple[str, ...], States] = {}
+    for _ in range(LOOKS):
+        if not suspects.states:
+            break
+        if late := fence():
+            report.undecided += late
+            break
+        again = read_suspects(sites, digests, unequal)
+        standing = {key: state for key, state in again.states.items() if suspects.states.get(key) == state}
+        suspects = again
+        if standing:
+            break
+    if standing:
+        result.differing = len(standing) if suspects.is_complete else suspects.total
+        report.differences += _named(sites, digests, standing)
+    elif suspects.states:
+        report.undecided.append(f"{table}: {suspects.total} rows differ and keep changing; run verify again")
+    for site, connection in sites.items():
+        report.differences += _ghosts(site, connection, table)
+
+
+def _named(sites: Sites, digests: Digests, standing: Mapping[tuple[str, ...], States]) -> list[Difference]:
+    """The first rows that differ, with the columns in which they do."""
+    return [_difference(sites, digests, key, standing[key]) for key in sorted(standing)[:MOST_NAMED]]
+
+
+def _difference(sites: Sites, digests: Digests, key: tuple[str, ...], states: States) -> Difference:
+    here = {site: state for site, state in states.items() if state is not None}
+    groups = [[site for site in here if here[site] == state] for state in dict.fromkeys(here.values())]
+    cells = {site: digests.columns(sites[site], key) or {} for site in here}
+    names = sorted(set().union(*cells.values()))
+    data_differs = len({data for data, _ in here.values()}) > 1
+    return Difference(
+        str(digests.table),
+        "missing" if len(here) < len(states) else "data" if data_differs else "stamps",
+        dict(zip(digests.table.key, key, strict=True)),
+        [name for name in names if len({found.get(name) for found in cells.values()}) > 1],
+        list(here),
+        [site for site in states if site not in here],
+        groups,
+    )
+
+
+_GHOSTS = """
+SELECT t.key FROM kuroshio.tombstone t JOIN {table} r ON t.key = {key}
+ WHERE t.nspname = %s AND t.relname = %s ORDER BY t.key LIMIT %s"""
+
+
+def _ghosts(site: str, connection: Connection, table: Table) -> list[Difference]:
+    """Rows that live beside their own tombstone."""
+    key = sql.SQL("ARRAY[{}]").format(
+        sql.SQL(", ").join(sql.SQL("r.{}::text").format(sql.Identifier(name)) for name in table.key)
+    )
+    query = sql.SQL(_GHOSTS).format(table=table.identifier, key=key)
+    return [
+        Difference(
+            str(table),
+            "tombstone",
+            dict(zip(table.key, key, strict=True)),  # type: ignore[call-overload]
+            at=[site],
+            detail=f"lives at {site} beside its own tombstone",
+        )
+        for (key,) in connection.execute(query, (*table.qualified, MOST_NAMED))
+    ]
+
+
+_PARKED = """
+SELECT nspname || '.' || relname, key, op::text, origin, reason, detail FROM kuroshio.parked
+ ORDER BY parked_at, nspname, relname, key LIMIT %s"""
+
+
+def _find_parked(sites: Sites, report: Report) -> None:
+    counts = set_aside(sites)
+    report.parked_total = sum(counts.values())
+    for site in counts:
+        for row in sites[site].execute(_PARKED, (MOST_NAMED,)).fetchall():
+            table, key, op, origin, reason, detail = row
+            report.parked.append(
+                ParkedChange(site, str(table), list(key), str(op), str(origin), str(reason), str(detail))  # type: ignore[call-overload]
+            )
