@@ -3,29 +3,59 @@
 Every step may be repeated. The output of a step that fails is shown.
 """
 
+import hashlib
 import os
 import subprocess
 import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from deploy.local.layout import ROOT, local_of
-from deploy.local.say import StackError
+import psycopg
+
+from deploy.local.layout import ROOT, Layout, local_of, put
+from deploy.local.say import Say, StackError
 from sitecfg import Config, Site
 from sitecfg.config import ENVIRONMENT
 
 MANAGE = ["app/manage.py"]
 REPLICATION = ["-m", "replication"]
+SOURCES = ("replication/**/*.py", "replication/**/*.sql", "app/crm/**/migrations/*.py", "app/crm/static/**/*.*")
+IDENTITY = "select system_identifier, oid from pg_control_system(), pg_database where datname = current_database()"
 
 
-def prepare(config: Config) -> None:
-    """Make the application's tables, where there are web nodes, and put what is declared under replication."""
+def prepare(config: Config, layout: Layout, say: Say) -> None:
+    """Make the application's tables, where there are web nodes, and put what is declared under replication.
+
+    It takes seconds of computing, so what it depends on is remembered and it is left out while that is the same.
+    """
+    seen = _fingerprint(config)
+    if layout.prepared.exists() and layout.prepared.read_text() == seen:
+        return
     if local_of(config).app:
+        say("making tables and static files")
         at_each_site(config, [*MANAGE, "migrate", "--verbosity", "0"])
         at_each_site(config, [*MANAGE, "collectstatic", "--no-input", "--verbosity", "0"])
+    say("putting the databases under replication")
     run(config, [*REPLICATION, "init"])
     if local_of(config).app:
         run(config, [*REPLICATION, "add-table", *config.rules.replicated])
+    put(layout.prepared, seen)
+
+
+def _fingerprint(config: Config) -> str:
+    """The databases themselves, the rules, and the files that the steps read."""
+    digest = hashlib.sha256(config.rules.version.encode())
+    for site in config.sites.values():
+        digest.update(_identity(site).encode())
+    for pattern in SOURCES:
+        for path in sorted(ROOT.glob(pattern)):
+            digest.update(str(path).encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _identity(site: Site) -> str:
+    with psycopg.connect(site.dsn()) as connection:
+        return str(connection.execute(IDENTITY).fetchone())
 
 
 def at_each_site(config: Config, arguments: list[str], *, quiet: bool = True) -> None:

@@ -52,6 +52,11 @@ class Layout:
         return self.supervisor / "demo-shown"
 
     @property
+    def prepared(self) -> Path:
+        """Remembers for what the databases were prepared."""
+        return self.supervisor / "prepared"
+
+    @property
     def broker_home(self) -> Path:
         return self.state / "rabbitmq"
 

@@ -22,8 +22,8 @@ from deploy.local.supervisor import Supervisor, configure, wait_until
 from deploy.local.wan.client import WanClient
 from sitecfg import Config, Site
 
-SERVER_SECONDS = 90.0
-DAEMON_SECONDS = 30.0
+SERVER_SECONDS = 120.0
+DAEMON_SECONDS = 120.0
 LOCK_HINT = "another command works on these sites; waiting for it"
 
 
@@ -115,8 +115,7 @@ class Stack:
         wait_until(f"the broker of {site.name} answers", lambda: rabbitmq.is_ready(site), SERVER_SECONDS)
 
     def _up_sites(self) -> None:
-        self._say("preparing replication and tables")
-        contents.prepare(self.config)
+        contents.prepare(self.config, self.layout, self._say)
         wanted = names(self.config, *DAEMONS, *((WEB,) if local_of(self.config).app else ()))
         self._say("starting capture, apply and web nodes" if local_of(self.config).app else "starting capture, apply")
         self.supervisor.start_programs(wanted)
