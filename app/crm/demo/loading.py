@@ -17,11 +17,11 @@ from psycopg import Connection
 from crm.catalog.models import Product
 from crm.demo import source
 from crm.demo.baskets import BasketWriter, write_customers
+from crm.demo.catalogue import read_catalogue
 from crm.demo.copying import copy_missing
 from crm.demo.customers import company, together
 from crm.demo.homes import Share
 from crm.demo.rates import Rate, Say
-from crm.demo.rows import Row, product_row
 from crm.demo.source import Basket
 from sitecfg import Site
 
@@ -61,7 +61,9 @@ class Load:
     def load_products(self, size: Size) -> int:
         """Headquarters' catalogue."""
         rate = Rate(self.say, "products")
-        for rows in chunks(catalogue(size, site=self.site.name), _PRODUCTS_AT_ONCE):
+        ahead = size.end + _CATALOGUE_AHEAD
+        wanted = (entry for entry in read_catalogue().values() if size.whole_catalogue or entry.is_sold_before(ahead))
+        for rows in chunks((entry.row(site=self.site.name) for entry in wanted), _PRODUCTS_AT_ONCE):
             with self.connection.transaction():
                 rate.count(copy_missing(self.connection, Product, rows))
         return rate.end()
@@ -82,16 +84,6 @@ class Load:
         for some in _by_lines(source.read_baskets(share, end=size.end)):
             rate.count(self._writer.write(some))
         return rate.end()
-
-
-def catalogue(size: Size, *, site: str) -> Iterator[Row]:
-    """Rows of the products that belong to a load of this size."""
-    sales = source.read_first_sales()
-    unsold = source.FirstSale(source.BEGIN, None)
-    for product in source.read_products():
-        sale = sales.get(product.ref, unsold if size.whole_catalogue else None)
-        if sale and (size.whole_catalogue or sale.moment < size.end + _CATALOGUE_AHEAD):
-            yield product_row(product, sale, site=site)
 
 
 def chunks(things: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -17,12 +17,12 @@ from psycopg import Connection
 from crm.catalog.models import Product
 from crm.demo import source
 from crm.demo.baskets import BasketWriter
+from crm.demo.catalogue import Entry, read_catalogue
 from crm.demo.copying import copy_missing, present
 from crm.demo.homes import headquarters, home_of
 from crm.demo.keys import REAL, key_of
 from crm.demo.loading import chunks
 from crm.demo.rates import Say
-from crm.demo.rows import product_row
 from crm.demo.source import Basket
 from sitecfg import Site
 
@@ -97,14 +97,11 @@ class Replay:
         refs = {key_of("product", line.product): line.product for basket in baskets for line in basket.lines}
         missing = refs.keys() - present(self.connections[site], Product, refs)
         if missing:
-            rows = [product_row(*self._catalogue[refs[key]], site=site) for key in sorted(missing)]
+            rows = [self._catalogue[refs[key]].row(site=site) for key in sorted(missing)]
             with self.connections[site].transaction():
                 copy_missing(self.connections[site], Product, rows)
             self.say(f"{len(rows)} products that the catalogue lacked are written at {site}")
 
     @cached_property
-    def _catalogue(self) -> Mapping[int, tuple[source.Product, source.FirstSale]]:
-        sales = source.read_first_sales()
-        return {
-            product.ref: (product, sales[product.ref]) for product in source.read_products() if product.ref in sales
-        }
+    def _catalogue(self) -> Mapping[int, Entry]:
+        return read_catalogue()

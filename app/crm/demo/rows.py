@@ -31,14 +31,14 @@ def real(kind: str, ref: object, *, site: str, moment: datetime) -> Row:
 
 def product_row(product: Product, sale: FirstSale, *, site: str) -> Row:
     """A product; the data know no names and no list prices, so it goes by its type and its first price."""
-    name = product.type or product.category or product.department
+    name = product.type or product.category or product.department or f"Product {product.ref}"
     row = real("product", product.ref, site=site, moment=sale.moment) | {
         "code": str(product.ref),
         "name": name.title(),
         "department": product.department,
         "category": product.category,
         "brand": product.brand,
-        "manufacturer": str(product.manufacturer),
+        "manufacturer": product.manufacturer,
         "package_size": product.package,
         "list_price": None if sale.price is None else money(sale.price),
         "currency": "" if sale.price is None else CURRENCY,

@@ -68,12 +68,12 @@ class Product:
     """A product as the data describe it; what they leave out is empty."""
 
     ref: int
-    manufacturer: int
-    department: str
-    brand: str
-    category: str
-    type: str
-    package: str
+    manufacturer: str = ""
+    department: str = ""
+    brand: str = ""
+    category: str = ""
+    type: str = ""
+    package: str = ""
 
 
 @dataclass(frozen=True)
@@ -106,11 +106,11 @@ def read_baskets(share: Share | None = None, *, start: datetime = BEGIN, end: da
 
 
 def read_products() -> Iterator[Product]:
-    """Yield all products, sold or not, in the order of their numbers."""
-    table = pq.ParquetFile(_file("products")).read().sort_by("product_id")
+    """Yield the products that are described: not all are sold, and a few that are sold are not described."""
+    table = pq.ParquetFile(_file("products")).read()
     names = ("product_id", "manufacturer_id", "department", "brand", "product_category", "product_type", "package_size")
     for ref, manufacturer, *words in zip(*(table[name].to_pylist() for name in names), strict=True):
-        yield Product(ref, manufacturer, *(word or "" for word in words))
+        yield Product(ref, str(manufacturer), *(word or "" for word in words))
 
 
 def read_demographics() -> dict[int, Demographics]:
@@ -176,11 +176,13 @@ def _cents(money: Numbers) -> Numbers:
     cents = np.rint(scaled)
     if np.abs(scaled - cents).max(initial=0) > _CENT_NOISE:
         raise UnreadableError("an amount of money is no whole number of cents")
-    return cents.astype(np.int64)
+    whole: Numbers = cents.astype(np.int64)
+    return whole
 
 
 def _unix(timestamps: Numbers) -> Numbers:
-    return np.floor_divide(timestamps, _NANOSECONDS)
+    seconds: Numbers = timestamps // _NANOSECONDS
+    return seconds
 
 
 def _seconds(moment: datetime) -> int:
