@@ -1,0 +1,36 @@
+"""The benchmarks by name: what each measures, at which size, and the keys that it answers for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.bench import catch_up, conflicts, latency, memory, stamps, thin, write_cost
+from tests.bench.figures import Measured
+
+
+@dataclass(frozen=True)
+class Part:
+    """One benchmark; `size` counts what `unit` says."""
+
+    name: str
+    keys: tuple[str, ...]
+    measure: Callable[[int], Measured]
+    size: int
+    unit: str
+
+
+SHORT = (
+    Part("stamps", stamps.KEYS, stamps.measure, stamps.ROWS, "rows"),
+    Part("catch-up", catch_up.KEYS, catch_up.measure, catch_up.CHANGES, "changes"),
+    Part("latency", latency.KEYS, latency.measure, latency.CHANGES, "changes"),
+    Part("thin", thin.KEYS, thin.measure, thin.CHANGES, "changes"),
+    Part("write-cost", write_cost.KEYS, write_cost.measure, write_cost.SECONDS, "seconds a run"),
+    Part("memory", memory.KEYS, memory.measure, memory.ROWS, "rows"),
+    Part("conflicts", conflicts.KEYS, conflicts.measure, conflicts.CHANGES, "changes"),
+)
+"""`make bench`: within 30 minutes."""
+
+LONG = (
+    Part("catch-up-long", catch_up.LONG_KEYS, catch_up.measure_long, 10 * catch_up.CHANGES, "changes"),
+    Part("memory-updates", memory.UPDATE_KEYS, memory.measure_updates, memory.ROWS, "rows"),
+)
+"""`make bench-long`: parts that were measured at the present commit are passed over."""
