@@ -57,7 +57,7 @@ def test_the_years_are_those_with_orders() -> None:
 
 
 def link(origin: str, reader: str, state: str, **more: object) -> LinkView:
-    base = {"lag_seconds": 0.4, "behind_since": None, "backlog_changes": 0, "backlog_bytes": 0}
+    base: dict[str, object] = {"lag_seconds": 0.4, "behind_since": None, "backlog_changes": 0, "backlog_bytes": 0}
     base |= {"applied_commit_time": NOW, "known_at": NOW}
     return LinkView(origin=origin, reader=reader, state=state, **(base | more))  # type: ignore[arg-type]
 

@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import translation
 
 from crm.node.map import BOX_HEIGHT, HEIGHT, WIDTH, draw_map
-from crm.node.standing import standing_of, worst
+from crm.node.standing import since_of, standing_of, worst
 from crm.node.verdict import judge
 from tests.app.conftest import LogIn
 from tests.app.test_report import NOW, SITES, link, view
@@ -21,10 +21,13 @@ def test_a_line_is_as_bad_as_its_worse_direction() -> None:
 
 def test_a_cut_tells_since_when_and_what_is_not_fresh() -> None:
     since = NOW - timedelta(minutes=23)
-    (line,) = standing_of(
-        "taipei", view(link("us", "taipei", "cut", behind_since=since, applied_commit_time=since))
-    ).broken
+    (line,) = standing_of("taipei", view(link("us", "taipei", "cut", known_at=since, applied_commit_time=since))).broken
     assert (line.since, line.fresh_until) == (since, since)
+
+
+def test_a_stopped_line_is_down_since_it_last_applied() -> None:
+    since = NOW - timedelta(hours=2)
+    assert since_of(link("us", "taipei", "stopped", behind_since=since)) == since
 
 
 def test_what_still_arrives_is_not_called_stale() -> None:

@@ -1,26 +1,34 @@
 """What a page costs on a thin line, in bytes as they travel, headers included."""
 
+import gzip
 import re
 from pathlib import Path
 
 import django_htmx
 import pytest
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
+from django.template.loader import render_to_string
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 
 import crm
 from crm.activities.models import Activity
+from crm.core.sites import this_site
+from crm.node.standing import standing_of
+from crm.node.views import health_context
 from tests.app.conftest import LogIn
 from tests.app.make import WHEN, make_contact, make_customer, make_order, make_product, make_user
 from tests.app.test_orders import line_of
+from tests.app.test_report import NOW, link, view
 
 FIRST_VISIT, LATER_PAGE, PART = 40_000, 6_000, 1_000
 
 
-def wire_bytes(response: HttpResponse) -> int:
+def wire_bytes(response: HttpResponseBase) -> int:
     """Status line, headers and body."""
+    assert isinstance(response, HttpResponse)
     assert response.headers["Content-Encoding"] == "gzip"
     return 17 + sum(len(f"{name}: {value}\r\n") for name, value in response.items()) + len(response.content)
 
@@ -111,6 +119,17 @@ def test_an_order_of_200_lines_costs_no_more(log_in: LogIn, db: None) -> None:
 def test_a_part_that_is_asked_for_again_and_again_costs_at_most_1_kb(log_in: LogIn, name: str) -> None:
     response = log_in().get(reverse(name))
     assert len(response.content) <= PART
+
+
+@pytest.mark.parametrize("language", ["zh-hant", "zh-hans", "en"])
+@pytest.mark.parametrize("part", ["node/figures.html", "node/map.html", "node/lines.html"])
+def test_such_a_part_costs_no_more_during_a_cut(part: str, language: str) -> None:
+    behind = {"lag_seconds": 1380.0, "behind_since": NOW, "backlog_changes": 1204, "backlog_bytes": 86_000}
+    links = [link("shanghai", "taipei", "cut", **behind), link("taipei", "shanghai", "cut", **behind)]
+    standing = standing_of("taipei", view(*links, link("us", "taipei", "late", **behind)))
+    with translation.override(language):
+        text = render_to_string(part, health_context(standing) | {"site": this_site(), "again": True})
+    assert len(gzip.compress(text.encode(), 6)) <= PART
 
 
 def test_the_stylesheet_costs_at_most_8_kb(assets: None) -> None:

@@ -31,7 +31,7 @@ class Line:
     @property
     def since(self) -> datetime | None:
         """Since when one direction does not run: the earlier of the two."""
-        moments = [link.behind_since for link in (self.inward, self.outward) if link and link.state == self.state]
+        moments = [since_of(link) for link in (self.inward, self.outward) if link and link.state == self.state]
         return min((moment for moment in moments if moment), default=None)
 
     @property
@@ -52,6 +52,13 @@ class Standing:
     @property
     def broken(self) -> tuple[Line, ...]:
         return tuple(line for line in self.lines if line.broken)
+
+
+def since_of(link: LinkView) -> datetime | None:
+    """Since when a link does not run: it was last heard then, or, if it is heard, it last applied then."""
+    if link.state == "cut":
+        return link.known_at or link.behind_since
+    return link.behind_since or link.known_at
 
 
 def standing_of(site: str, view: SiteView | None) -> Standing:

@@ -2,21 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from crm.node.standing import worst
+from crm.node.standing import since_of, worst
 from replication.status import LinkView, SiteView
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """`state` is the gravest of the links'; `problems` are those that somebody should look at."""
+    """`state` is the gravest of the links'; `problems` are those that somebody should look at,
+    each with since when."""
 
     state: str
     sentence: str
-    problems: Sequence[LinkView]
+    problems: Sequence[tuple[LinkView, datetime | None]]
 
 
 def judge(view: SiteView | None) -> Verdict:
@@ -27,7 +29,10 @@ def judge(view: SiteView | None) -> Verdict:
     rest = [link for link in view.links if link.state in {"late", "unknown"}]
     if not down and not rest:
         return Verdict("up", _("All lines are up"), [])
-    return Verdict(worst(link.state for link in [*down, *rest]), _sentence(down, rest), [*down, *rest])
+    problems = [*down, *rest]
+    return Verdict(
+        worst(link.state for link in problems), _sentence(down, rest), [(link, since_of(link)) for link in problems]
+    )
 
 
 def _sentence(down: Sequence[LinkView], rest: Sequence[LinkView]) -> str:

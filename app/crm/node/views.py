@@ -8,22 +8,23 @@ from django.shortcuts import render
 from crm.core.sites import config
 from crm.node.map import draw_map
 from crm.node.selectors import get_standing
+from crm.node.standing import Standing
 from crm.node.verdict import judge
 
 
 def health(request: HttpRequest) -> HttpResponse:
     """How the replication between all sites does, as this node knows it."""
-    return render(request, "node/health.html", _health())
+    return render(request, "node/health.html", health_context(get_standing()))
 
 
 def health_figures(request: HttpRequest) -> HttpResponse:
     """The verdict and the links' figures alone, for the page to replace its own."""
-    return render(request, "node/figures.html", _health() | {"again": True})
+    return render(request, "node/figures.html", health_context(get_standing()) | {"again": True})
 
 
 def health_map(request: HttpRequest) -> HttpResponse:
     """The drawing alone."""
-    return render(request, "node/map.html", _health())
+    return render(request, "node/map.html", health_context(get_standing()))
 
 
 def lines(request: HttpRequest) -> HttpResponse:
@@ -31,8 +32,8 @@ def lines(request: HttpRequest) -> HttpResponse:
     return render(request, "node/lines.html", {"again": True})
 
 
-def _health() -> dict[str, Any]:
-    standing = get_standing()
+def health_context(standing: Standing) -> dict[str, Any]:
+    """What the health page and its parts show."""
     view = standing.view
     links = view.links if view else ()
     sites = list(config().sites)

@@ -1,0 +1,1 @@
+"""`add_user` adds a person."""

@@ -1,0 +1,84 @@
+"""Two whole sites, a person, and Chromium as that person's browser at either of them."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from deploy.local.stack import Stack
+from tests.stack.stack import running_stack
+
+ROOT = Path(__file__).resolve().parents[2]
+RULES = (ROOT / "sitecfg" / "rules" / "crm.toml").read_text()
+PASSWORD = "a long pass phrase"
+WAIT_MS = 30_000
+
+
+def manage(stack: Stack, site: str, *arguments: str) -> None:
+    """Run a command of the application at a site."""
+    environment = {**os.environ, "KUROSHIO_CONFIG": str(stack.config.directory), "KUROSHIO_SITE": site}
+    command = [sys.executable, "app/manage.py", *arguments]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=120, stdout=subprocess.DEVNULL)
+
+
+@pytest.fixture(scope="package")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Taipei and the US, with their web nodes; "wang" of headquarters has an account."""
+    folder = tmp_path_factory.mktemp("sites")
+    with running_stack(folder, sites=("taipei", "us"), app=True, rules=RULES) as stack:
+        secret = folder / "password"
+        secret.touch(mode=0o600)
+        secret.write_text(PASSWORD + "\n")
+        options = ["--name", "王志明", "--role", "hq", "--password-file", str(secret)]
+        manage(stack, "taipei", "add_user", "wang", *options)
+        yield stack
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+OpenAt = Callable[..., Page]
+
+
+@pytest.fixture
+def open_at(stack: Stack, chromium: Browser) -> Iterator[OpenAt]:
+    """Gives a page at a site's node, in which wang has logged in; afterwards none may have complained."""
+    complaints: list[str] = []
+    contexts = []
+
+    def open_at(site: str, *, width: int = 1280) -> Page:
+        context = chromium.new_context(base_url=stack.site(site).web_url, viewport={"width": width, "height": 850})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(WAIT_MS)
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        log_in(page)
+        return page
+
+    yield open_at
+    for context in contexts:
+        context.close()
+    assert [text for text in complaints if "409 (Conflict)" not in text] == []
+
+
+def log_in(page: Page) -> None:
+    """Log in; at a site where the account has not arrived yet, again until it has."""
+    page.goto("/log-in")
+    for _ in range(60):
+        page.get_by_label("Log-in name").fill("wang")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Log in").click()
+        page.wait_for_load_state()
+        if not page.url.endswith("/log-in"):
+            return
+    raise AssertionError("the account did not arrive, or the log-in does not work")
