@@ -85,6 +85,10 @@ class Reader(threading.Thread):
             metrics.LINK_STOPPED.labels(origin).set(1)
             events.logger().error(events.READING_STOPPED, origin=origin, reason=str(fault))
             return _STOPPED_SECONDS
+        except DecodeError as fault:
+            reading.state, reading.reason = "stopped", str(fault)
+            self._refuse(fault)
+            return _STOPPED_SECONDS
         except TransientError as fault:
             reading.state, reading.reason = "connecting", str(fault)
             events.logger().info(events.READING_INTERRUPTED, origin=origin, reason=str(fault))

@@ -72,6 +72,7 @@ class Lanes:
         """Say that there was nothing up to ``to_lsn``, and what this site has applied."""
         header = self._header(lane, "heartbeat", now_us)
         header.to_lsn = max(to_lsn, lane.published_lsn)
+        header.positions = self.new_header(header.to_lsn).positions  # it says nothing that came before them
         self._send(lane, encode(header, [], self.sign, LIVE_LEVEL), header.to_lsn, now_us)
 
     def announcement(self, lineage: Sequence[tuple[str, int]], now_us: int) -> bytes:

@@ -228,6 +228,7 @@ class Session:
             self._lanes.flush_packed(now)
         self._heartbeat(now)
         self._vectors.sample(*capturing.sample(self._connection))
+        self._vectors.forget(min(self._lanes.live.published_lsn, self._lanes.packed.published_lsn))
         self._vectors.store(self._connection, self._own.number, self._lanes.changes, self._site_numbers())
         self._record()
         self._confirm_slot()

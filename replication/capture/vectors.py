@@ -34,11 +34,17 @@ class Vectors:
 
     def at(self, from_lsn: int) -> dict[str, Position]:
         """What was surely applied before anything behind ``from_lsn`` was committed."""
-        while len(self._samples) > 1 and self._samples[1][0] <= from_lsn:
+        known: dict[str, Position] = {}
+        for lsn, positions in self._samples:
+            if lsn > from_lsn:
+                break
+            known = positions
+        return known
+
+    def forget(self, before_lsn: int) -> None:
+        """No message that is still to be made begins before this position."""
+        while len(self._samples) > 1 and self._samples[1][0] <= before_lsn:
             self._samples.popleft()
-        if self._samples and self._samples[0][0] <= from_lsn:
-            return self._samples[0][1]
-        return {}
 
     def passed(self, batch: Batch, from_lsn: int) -> None:
         """Note the moments of a batch that is about to be published."""
