@@ -1,0 +1,142 @@
+"""What capture takes from the decoder's events: fresh cells only, whole transactions, large ones in parts."""
+
+from collections.abc import Iterable
+
+import pytest
+
+from replication.capture.deletes import Deletes
+from replication.capture.gather import Batch, Gatherer
+from replication.capture.shapes import Shape, shape_of
+from replication.core.stamps import Stamp, Stamps, cell_id, moment
+from replication.errors import InvariantError
+from replication.wire.message import Section
+from replication.wire.pglogical import UNCHANGED, Begin, Commit, Insert, Relation, Update, Value
+
+RELATION = Relation(1, "public", "customer", ("id", "name", "phone", "kuroshio"), (0,))
+TOMBSTONE = Relation(
+    2, "kuroshio", "tombstone", ("nspname", "relname", "key", "life", "deleted", "saw", "referential"), (0, 1, 2)
+)
+FENCE = Relation(3, "kuroshio", "fence", ("site", "number"), (0,))
+BASE, EDIT = moment(1_000, 1), moment(2_000, 1)
+
+
+def stamps(base: int, seen: int, **cells: int) -> bytes:
+    packed = Stamps(base, seen, 1, {cell_id(name): Stamp(0, 0, at) for name, at in cells.items()}).pack()
+    return ("{" + ",".join(map(str, packed)) + "}").encode()
+
+
+def insert(key: str, base: int = BASE) -> Insert:
+    return Insert(RELATION, (key.encode(), b"name", None, stamps(base, 0)))
+
+
+def update(key: str, phone: Value, packed: bytes) -> Update:
+    return Update(RELATION, None, (key.encode(), b"name", phone, packed))
+
+
+def gatherer(part_changes: int = 1000) -> Gatherer:
+    def shape(relation: Relation) -> Shape | None:
+        return shape_of(relation, ("id",), ("id", "name", "phone"), frozenset()) if relation is RELATION else None
+
+    return Gatherer(shape, Deletes(lambda schema, name: ("id",) if name == "customer" else None), part_changes)
+
+
+def feed(into: Gatherer, changes: Iterable[object], end_lsn: int = 100) -> None:
+    into.feed(Begin(end_lsn - 8, 0, 7))
+    for change in changes:
+        into.feed(change)
+    into.feed(Commit(end_lsn - 8, end_lsn, 5))
+
+
+def sections(batches: Iterable[Batch]) -> list[Section]:
+    return [section for batch in batches for section in batch.sections()]
+
+
+def test_an_insert_travels_with_all_its_columns_and_an_update_with_the_fresh_ones() -> None:
+    gather = gatherer()
+    feed(gather, [insert("a"), update("a", b"1", stamps(BASE, BASE, phone=EDIT))])
+    whole, part = sections(gather.take())
+    assert (whole.op, whole.columns, whole.values) == ("I", ("id", "name", "phone"), [[b"a"], [b"name"], [None]])
+    assert (part.op, part.columns, part.values) == ("U", ("id", "phone"), [[b"a"], [b"1"]])
+    assert (part.moments, part.seen) == ([EDIT], [BASE])
+
+
+def test_an_update_without_a_fresh_stamp_stays_home() -> None:
+    gather = gatherer()
+    feed(gather, [update("a", b"1", stamps(BASE, EDIT, phone=EDIT))])
+    assert sections(gather.take()) == []
+
+
+def test_a_fresh_cell_without_a_value_stops_capture() -> None:
+    gather = gatherer()
+    with pytest.raises(InvariantError, match="phone has a fresh stamp and no value"):
+        feed(gather, [update("a", UNCHANGED, stamps(BASE, BASE, phone=EDIT))])
+
+
+def test_a_row_without_its_stamp_stops_capture() -> None:
+    gather = gatherer()
+    with pytest.raises(InvariantError, match="without its stamp"):
+        feed(gather, [Insert(RELATION, (b"a", b"name", None, None))])
+
+
+def test_a_tombstone_is_the_delete() -> None:
+    gather = gatherer()
+    row = (b"public", b"customer", b'{"a b"}', b"2", str(EDIT).encode(), b"{1,0}", b"f")
+    feed(gather, [Insert(TOMBSTONE, row)])
+    (gone,) = sections(gather.take())
+    assert (gone.op, gone.table, gone.values) == ("D", ("public", "customer"), [[b"a b"]])
+    assert (gone.moments, gone.extra, gone.blobs) == ([EDIT], {"life": [2]}, {"saw": [b"{1,0}"]})
+
+
+def test_the_tombstone_of_a_table_that_is_not_replicated_any_more_stays_home() -> None:
+    gather = gatherer()
+    feed(gather, [Insert(TOMBSTONE, (b"public", b"gone", b"{a}", b"1", b"9", b"{1,0}", b"f"))])
+    assert sections(gather.take()) == []
+
+
+def test_a_fence_makes_progress_without_a_change() -> None:
+    gather = gatherer()
+    feed(gather, [Update(FENCE, None, (b"taipei", b"2"))])
+    (batch,) = gather.take()
+    assert batch.fenced
+    assert batch.changes == 0
+
+
+def test_nothing_of_an_open_transaction_is_taken() -> None:
+    gather = gatherer()
+    feed(gather, [insert("a")])
+    gather.feed(Begin(192, 0, 8))
+    gather.feed(insert("b"))
+    assert gather.take() == []
+    gather.feed(Commit(192, 200, 6))
+    (batch,) = gather.take()
+    assert (batch.changes, batch.transactions, batch.end_lsn) == (2, 2, 200)
+
+
+@pytest.mark.parametrize("before", [0, 1, 3])
+def test_a_large_transaction_is_cut_alike_whatever_came_before_it(before: int) -> None:
+    gather = gatherer(part_changes=4)
+    for number in range(before):
+        feed(gather, [insert(f"before {number}")], end_lsn=10 + number)
+    feed(gather, [insert(f"row {number}") for number in range(10)])
+    batches = gather.take()
+    parts = [batch for batch in batches if batch.part is not None]
+    assert [batch.part for batch in parts] == [(7, 0, False), (7, 1, False), (7, 2, True)]
+    assert [batch.changes for batch in parts] == [4, 4, 2]
+    assert [batch.end_lsn for batch in parts] == [0, 0, 100]
+    assert sum(batch.changes for batch in batches if batch.part is None) == before
+    assert [value for batch in parts for value in sections([batch])[0].values[0]] == [b"row %d" % n for n in range(10)]
+
+
+def test_a_life_is_told_for_each_row_that_has_one() -> None:
+    gather = gatherer()
+    again = Stamps(BASE, 5, 3).pack()
+    feed(
+        gather,
+        [
+            insert("a"),
+            Insert(RELATION, (b"b", b"n", None, ("{" + ",".join(map(str, again)) + "}").encode())),
+            insert("c"),
+        ],
+    )
+    (section,) = sections(gather.take())
+    assert section.extra == {"life": [1, 3, 1]}
