@@ -182,21 +182,22 @@ END $body$ $$, 'on_update_' || suffix, head, key_new, key_old, here.number, here
 DECLARE
     newest bigint := kuroshio.newest(OLD.kuroshio);
 BEGIN
-    IF pg_replication_origin_session_is_setup() THEN RETURN NULL; END IF;
+    IF pg_replication_origin_session_is_setup() THEN RETURN OLD; END IF;
+    -- BEFORE, as an AFTER trigger of a cascaded delete is queued, and fires when the referential action has returned (pitfall P7).
     INSERT INTO kuroshio.tombstone (nspname, relname, key, life, deleted, saw, stamps, cells, referential)
     VALUES (%L, %L, ARRAY[%s], greatest(kuroshio.get(OLD.kuroshio, 8589934592), 1),
             kuroshio.after(kuroshio.moment(%s), newest, %s), OLD.kuroshio, OLD.kuroshio, %s, pg_trigger_depth() > 1)
     ON CONFLICT (nspname, relname, key) DO UPDATE SET life = excluded.life, deleted = excluded.deleted,
         saw = CASE WHEN tombstone.life = excluded.life THEN kuroshio.join_stamps(tombstone.saw, excluded.saw) ELSE excluded.saw END,
         stamps = excluded.stamps, cells = excluded.cells, referential = excluded.referential, passed = '{}';
-    RETURN NULL;
+    RETURN OLD;
 END $body$ $$, 'on_delete_' || suffix, head || pinned, schema_name, table_name, key_text_old, here.number, here.number, image);
 
     EXECUTE format($$
         CREATE OR REPLACE TRIGGER "~~kuroshio_insert" BEFORE INSERT ON %1$s FOR EACH ROW EXECUTE FUNCTION kuroshio.%2$I();
         CREATE OR REPLACE TRIGGER "~~kuroshio_return" AFTER INSERT ON %1$s FOR EACH ROW WHEN (NEW.kuroshio[2] > 0) EXECUTE FUNCTION kuroshio.%3$I();
         CREATE OR REPLACE TRIGGER "~~kuroshio_update" BEFORE UPDATE ON %1$s FOR EACH ROW EXECUTE FUNCTION kuroshio.%4$I();
-        CREATE OR REPLACE TRIGGER "~~kuroshio_delete" AFTER DELETE ON %1$s FOR EACH ROW EXECUTE FUNCTION kuroshio.%5$I();
+        CREATE OR REPLACE TRIGGER "~~kuroshio_delete" BEFORE DELETE ON %1$s FOR EACH ROW EXECUTE FUNCTION kuroshio.%5$I();
         CREATE OR REPLACE TRIGGER "~~kuroshio_truncate" BEFORE TRUNCATE ON %1$s FOR EACH STATEMENT EXECUTE FUNCTION kuroshio.refuse_truncate();
         ALTER TABLE %1$s ENABLE ALWAYS TRIGGER "~~kuroshio_insert", ENABLE ALWAYS TRIGGER "~~kuroshio_return",
             ENABLE ALWAYS TRIGGER "~~kuroshio_update", ENABLE ALWAYS TRIGGER "~~kuroshio_delete", ENABLE ALWAYS TRIGGER "~~kuroshio_truncate";
