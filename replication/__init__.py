@@ -1,1 +1,1 @@
-"""Kuroshio's replication service: captures row changes from the WAL, ships them over the message bus, applies them at the other sites."""
+"""Captures row changes from the WAL, ships them over the message bus, applies them at the other sites."""

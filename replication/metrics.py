@@ -1,4 +1,4 @@
-"""Every metric, declared in one place: base units, bounded labels (site names, tables, types), never a key or an LSN."""
+"""Every metric, declared in one place: base units, bounded labels (sites, tables, types), never a key or an LSN."""
 
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 

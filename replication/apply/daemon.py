@@ -2,8 +2,6 @@
 
 import os
 import threading
-import os
-import threading
 import time
 from functools import partial
 
@@ -30,17 +28,8 @@ def run(config: Config, site: Site) -> None:
     for peer, line in site.peers.items():
         link = Link(peer, partial(site.peer_url, peer), line.thin, verify)
         Reader(link, readings[peer], writer.inbox, partial(writer.place, peer)).start()
-    threading.excepthook = _end_process
     events.logger().info(events.APPLY_STARTED, peers=sorted(site.peers))
     writer.run()
-
-
-def _end_process(hook: threading.ExceptHookArgs) -> None:
-    """A reader that fails in a way that it does not know takes the daemon along; the supervisor starts both anew."""
-    events.logger().error(
-        events.APPLY_INTERRUPTED, reason=repr(hook.exc_value), thread=hook.thread and hook.thread.name
-    )
-    os._exit(1)
 
 
 def _open(writer: Writer) -> None:

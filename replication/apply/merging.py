@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from replication import events, metrics
+from replication.apply.tables import Tables
 from replication.core.changes import Change, Key
 from replication.core.concurrency import Passage, had, holder
 from replication.core.conflicts import Conflict, conflicts
-from replication.apply.tables import Tables
 from replication.core.merge import Row, lives, merge
 from replication.core.progress import format_lsn
 from replication.core.stamps import site_of
@@ -92,7 +92,7 @@ class Merger:
     def bring_back(self, reference: ForeignKey, keys: Sequence[Key]) -> set[Key]:
         """Make deleted parents visible again, because a live row refers to them; return those that are visible now.
 
-        A parent's visibility is a function of the live rows: it lives, or a visible row refers to it. It comes back with
+        A parent's visibility is a function of the live rows: it lives, or a visible row refers to it. It comes back
         its own stamps, and its tombstone stays beside it, so that it goes when the last such row does (`release`).
         """
         table = self.tables.get(reference.parent)

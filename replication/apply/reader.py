@@ -37,7 +37,7 @@ _PAUSE_SECONDS = (0.2, 0.5, 1.0, 2.0, 3.0)
 _CLOCK_ALARM_SECONDS = 5.0
 
 
-class ChangeLane(Exception):  # noqa: N818  not a fault
+class ChangeLane(Exception):
     """The other lane serves better from here on."""
 
 
@@ -84,10 +84,6 @@ class Reader(threading.Thread):
             reading.state, reading.reason = "stopped", str(fault)
             metrics.LINK_STOPPED.labels(origin).set(1)
             events.logger().error(events.READING_STOPPED, origin=origin, reason=str(fault))
-            return _STOPPED_SECONDS
-        except DecodeError as fault:
-            reading.state, reading.reason = "stopped", str(fault)
-            self._refuse(fault)
             return _STOPPED_SECONDS
         except TransientError as fault:
             reading.state, reading.reason = "connecting", str(fault)

@@ -4,8 +4,8 @@ transaction.
 1. A message's rows and its origin's position are one local transaction (invariants 1, 2 and 6).
 2. The position in the database decides: what it covers is a duplicate, what begins behind it is a gap. So a lost answer
    to COMMIT does no harm.
-3. Deadlocks, lock timeouts and serialization failures are tried again; what the data itself forbids is bisected: message
-   by message, then section by section, then row by row, and the rows that cannot be taken are set aside.
+3. Deadlocks, lock timeouts and serialization failures are tried again; what the data itself forbids is bisected:
+   message by message, then section by section, then row by row, and the rows that cannot be taken are set aside.
 """
 
 import queue

@@ -1,4 +1,4 @@
-"""Before anything is read: is this database the one that its log belongs to, and does the log still hold what it should?
+"""Before anything is read: is this the database that its log belongs to, and does the log still hold what it should?
 
 1. The incarnation stands in the database and outside of it. Where they differ, or where the broker knows a position
    beyond this database's WAL, the database was restored: capture refuses to run (pitfall P1).
@@ -46,9 +46,10 @@ def check_identity(connection: Connection, own: Identity, kept_outside: Collecti
     confirmed = capturing.slot_confirmed(connection)
     if confirmed is None:
         raise FencedError("the slot is gone: what was written since cannot be read from the WAL")
-    if confirmed > max(own.live_lsn, own.packed_lsn):
+    newest = max(own.live_lsn, own.packed_lsn)
+    if confirmed > newest:
         raise FencedError(
-            f"the slot starts at {format_lsn(confirmed)}, the log ends at {format_lsn(min(own.live_lsn, own.packed_lsn))}:"
+            f"the slot starts at {format_lsn(confirmed)}, the log ends at {format_lsn(newest)}:"
             " the slot is new, and what lies between was never read"
         )
     return confirmed

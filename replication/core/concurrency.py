@@ -15,7 +15,7 @@ from replication.core.stamps import site_of
 
 
 class Passage(NamedTuple):
-    """A run of one origin's changes: its moments, its LSN range ``(from_lsn, to_lsn]``, and what the origin had applied."""
+    """A run of one origin's changes: its moments, its range ``(from_lsn, to_lsn]``, and what the origin had applied."""
 
     site: int
     low: int

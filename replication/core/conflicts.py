@@ -1,7 +1,7 @@
 """Which of two versions was overwritten by somebody who had not seen it: pure.
 
-A conflict is recorded for each cell whose two versions are concurrent and differ in value, with PostgreSQL 18's name for
-its type and, apart from it, what was done.
+A conflict is recorded for each cell whose two versions are concurrent and differ in value, with PostgreSQL 18's name
+for its type and, apart from it, what was done.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,1 +1,1 @@
-"""All that touches PostgreSQL: connections, the schema ``kuroshio``, generated triggers, reading the slot, applying rows."""
+"""All that touches PostgreSQL: connections, the schema ``kuroshio``, its triggers, the slot, the rows."""

@@ -1,4 +1,4 @@
-"""What apply keeps in this site's database beside the rows: positions, readings, passages, conflicts, what is parked."""
+"""What apply keeps beside the rows: positions, readings, passages, conflicts, what is parked."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,11 +56,14 @@ def _place(row: Sequence[Any]) -> Place:
 def save_place(connection: Connection, header: Header, stream: str, offset: int) -> None:
     """Move an origin's position; belongs in the transaction of its rows."""
     connection.execute(
-        "INSERT INTO kuroshio.position AS p (origin, incarnation, lsn, xid, commit_time, published_at, changes, stream, stream_offset)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (origin) DO UPDATE SET incarnation = excluded.incarnation,"
+        "INSERT INTO kuroshio.position AS p (origin, incarnation, lsn, xid, commit_time, published_at,"
+        " changes, stream, stream_offset)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (origin) DO UPDATE SET incarnation ="
+        " excluded.incarnation,"
         " lsn = excluded.lsn, xid = CASE excluded.xid WHEN 0 THEN p.xid ELSE excluded.xid END,"
         " commit_time = coalesce(excluded.commit_time, p.commit_time), published_at = excluded.published_at,"
-        " changes = greatest(p.changes, excluded.changes), stream = excluded.stream, stream_offset = excluded.stream_offset",
+        " changes = greatest(p.changes, excluded.changes), stream = excluded.stream, stream_offset ="
+        " excluded.stream_offset",
         (
             header.origin,
             header.incarnation,
@@ -116,12 +119,14 @@ class Reading:
 def save_reading(connection: Connection, reading: Reading) -> None:
     """Store how reading goes."""
     connection.execute(
-        "INSERT INTO kuroshio.reading AS r (origin, state, reason, lane, heard_at, clock_offset_seconds, head_lsn, head_changes,"
+        "INSERT INTO kuroshio.reading AS r (origin, state, reason, lane, heard_at, clock_offset_seconds,"
+        " head_lsn, head_changes,"
         " refused, duplicates, retries) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
         " ON CONFLICT (origin) DO UPDATE SET state = excluded.state, reason = excluded.reason, lane = excluded.lane,"
         " heard_at = coalesce(excluded.heard_at, r.heard_at),"
         " clock_offset_seconds = coalesce(excluded.clock_offset_seconds, r.clock_offset_seconds),"
-        " head_lsn = greatest(r.head_lsn, excluded.head_lsn), head_changes = greatest(r.head_changes, excluded.head_changes),"
+        " head_lsn = greatest(r.head_lsn, excluded.head_lsn), head_changes = greatest(r.head_changes,"
+        " excluded.head_changes),"
         " refused = excluded.refused, duplicates = excluded.duplicates, retries = excluded.retries,"
         " updated_at = clock_timestamp()",
         (
@@ -308,7 +313,8 @@ DELETE FROM kuroshio.passage d
             SELECT DISTINCT site FROM kuroshio.passage) s
           JOIN kuroshio.site_number n ON n.number = s.site
           JOIN kuroshio.peer_position p ON p.origin = n.name AND p.reader = ANY (%(peers)s)
-         GROUP BY s.site HAVING count(*) >= cardinality(%(peers)s) - CASE WHEN min(n.name) = %(own)s THEN 0 ELSE 1 END) passed
+         GROUP BY s.site
+        HAVING count(*) >= cardinality(%(peers)s) - CASE WHEN min(n.name) = %(own)s THEN 0 ELSE 1 END) passed
  WHERE d.site = passed.site AND d.to_lsn < passed.lsn
    AND d.to_lsn < (SELECT max(to_lsn) FROM kuroshio.passage WHERE site = d.site)"""
 

@@ -90,7 +90,8 @@ def record(
 ) -> None:
     """Keep what the broker has confirmed, and how capture is."""
     connection.execute(
-        "UPDATE kuroshio.capture SET live_lsn = %s, packed_lsn = %s, changes = %s, state = %s, reason = %s, updated_at = now(),"
+        "UPDATE kuroshio.capture SET live_lsn = %s, packed_lsn = %s, changes = %s, state = %s, reason = %s,"
+        " updated_at = now(),"
         " commit_time = CASE WHEN %s > 0 THEN timestamptz '2000-01-01 00:00:00+00' + %s * interval '1 microsecond'"
         " ELSE commit_time END",
         (format_lsn(live), format_lsn(packed), changes, state, reason, commit_us, commit_us),
@@ -118,9 +119,10 @@ def record_passage(
     applied: dict[int, int],
     changes: int,
 ) -> None:
-    """Keep which moments lie in which LSN range, and what the author's site had applied (replication.core.concurrency)."""
+    """Keep which moments lie in which LSN range, and what the author's site had applied (core/concurrency.py)."""
     connection.execute(
-        "INSERT INTO kuroshio.passage (site, from_lsn, to_lsn, low, high, applied, changes) VALUES (%s, %s, %s, %s, %s, %s, %s)"
+        "INSERT INTO kuroshio.passage (site, from_lsn, to_lsn, low, high, applied, changes) VALUES (%s, %s,"
+        " %s, %s, %s, %s, %s)"
         " ON CONFLICT (site, to_lsn) DO UPDATE SET from_lsn = least(passage.from_lsn, excluded.from_lsn),"
         " low = least(passage.low, excluded.low), high = greatest(passage.high, excluded.high)",
         (

@@ -1,9 +1,9 @@
 """The common case, set-wise: one statement for each table, operation and column set.
 
 The common case is that the local row is what the remote author saw: its newest stamp equals the ``seen`` stamp of the
-change. Then every incoming cell is newer than the cell it replaces, and nothing conflicts. The guard stands on the target
-row itself, so READ COMMITTED checks it again after a lock wait (pitfall P17). What a statement did not write is found by
-looking at the stamps afterwards, and goes to the merge.
+change. Then every incoming cell is newer than the cell it replaces, and nothing conflicts. The guard stands on the
+target row itself, so READ COMMITTED checks it again after a lock wait (pitfall P17). What a statement did not write is
+found by looking at the stamps afterwards, and goes to the merge.
 """
 
 from collections.abc import Sequence
@@ -109,7 +109,8 @@ def key_text(table: Table) -> sql.Composed:
 
 def _insert(table: Table, columns: tuple[str, ...]) -> Statements:
     write = sql.SQL(
-        "INSERT INTO {table} ({names}, {stamps}) OVERRIDING SYSTEM VALUE SELECT {casts}, ARRAY[s.moment, s.seen] FROM {source}"
+        "INSERT INTO {table} ({names}, {stamps}) OVERRIDING SYSTEM VALUE"
+        " SELECT {casts}, ARRAY[s.moment, s.seen] FROM {source}"
         " WHERE NOT EXISTS (SELECT FROM kuroshio.tombstone g"
         " WHERE g.nspname = {schema} AND g.relname = {name} AND g.key = {key}) ON CONFLICT ({conflict}) DO NOTHING"
     ).format(
@@ -132,7 +133,8 @@ def _update(table: Table, columns: tuple[str, ...]) -> Statements:
     pairs = sql.SQL(", ").join(sql.SQL("{}, s.moment").format(sql.Literal(key)) for key in keys)
     write = sql.SQL(
         "UPDATE {table} t SET {sets}, kuroshio = CASE cardinality(t.kuroshio) WHEN 2"
-        " THEN ARRAY[t.kuroshio[1], s.seen, {pairs}] ELSE kuroshio.restamp(t.kuroshio, {keys}::bigint[], s.moment, s.seen) END"
+        " THEN ARRAY[t.kuroshio[1], s.seen, {pairs}]"
+        " ELSE kuroshio.restamp(t.kuroshio, {keys}::bigint[], s.moment, s.seen) END"
         " FROM {source} WHERE {matches} AND {newest} = s.seen"
     ).format(
         table=table.identifier,
@@ -160,7 +162,7 @@ def _find_missed(table: Table, differs: sql.Composable) -> sql.Composed:
 def missing_parents(
     connection: Connection, table: Table, key: ForeignKey, columns: Sequence[str], values: Sequence[Values]
 ) -> set[int]:
-    """Lock the live parents FOR KEY SHARE, in key order, and return the indices of rows that refer to none (pitfall P2).
+    """Lock the live parents FOR KEY SHARE, in key order; return the indices of rows that refer to none (pitfall P2).
     A reference with a NULL in it refers to nothing."""
     places = [columns.index(name) for name in key.columns]
     wanted: dict[tuple[bytes | None, ...], list[int]] = {}

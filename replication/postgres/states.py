@@ -106,10 +106,7 @@ def insert(connection: Connection, table: Table, key: Key, row: Row, seen: int) 
 
 def update(connection: Connection, table: Table, key: Key, row: Row, changed: Sequence[str], seen: int) -> None:
     """Write the changed cells and the stamps of a row that is locked."""
-    sets = [
-        sql.SQL("{} = %s::text::{}").format(sql.Identifier(name), sql.SQL(table.types[name]))
-        for name in changed
-    ]
+    sets = [sql.SQL("{} = %s::text::{}").format(sql.Identifier(name), sql.SQL(table.types[name])) for name in changed]
     query = sql.SQL("UPDATE {} t SET {} WHERE {}").format(
         table.identifier, sql.SQL(", ").join([*sets, sql.SQL("kuroshio = %s::bigint[]")]), _one(table)
     )
@@ -124,17 +121,17 @@ def delete(connection: Connection, table: Table, key: Key) -> None:
 
 def _one(table: Table) -> sql.Composed:
     return sql.SQL(" AND ").join(
-        sql.SQL("t.{} = %s::text::{}").format(sql.Identifier(name), sql.SQL(table.types[name]))
-        for name in table.key
+        sql.SQL("t.{} = %s::text::{}").format(sql.Identifier(name), sql.SQL(table.types[name])) for name in table.key
     )
 
 
-def entomb(connection: Connection, table: Table, key: Key, row: Row, image: bool, passed: Mapping[str, str]) -> None:
+def entomb(connection: Connection, table: Table, key: Key, row: Row, *, image: bool, passed: Mapping[str, str]) -> None:
     """Keep a delete: with the row's last image where it is not visible."""
     cells = {name: _text(cell.value) for name, cell in row.cells.items()} if image else {}
     connection.execute(
         "INSERT INTO kuroshio.tombstone (nspname, relname, key, life, deleted, saw, stamps, cells, passed)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (nspname, relname, key) DO UPDATE SET life = excluded.life,"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (nspname, relname, key) DO UPDATE SET life"
+        " = excluded.life,"
         " deleted = excluded.deleted, saw = excluded.saw, stamps = excluded.stamps, cells = excluded.cells,"
         " passed = tombstone.passed || excluded.passed",
         (
