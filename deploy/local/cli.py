@@ -15,6 +15,7 @@ from deploy.local.wan.client import Lines, WanError
 from sitecfg import ConfigError, load
 
 INFRASTRUCTURE = "infrastructure"
+INTERRUPTED = 130  # as a shell says it
 
 Command = Callable[[argparse.Namespace], None]
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (StackError, WanError, ConfigError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
     return 0
 
 

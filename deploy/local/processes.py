@@ -81,7 +81,7 @@ def _cluster_site(folder: Path, state: Path) -> str:
     """The site in whose cluster a PostgreSQL process works."""
     if (folder / "comm").read_text().strip() not in ("postgres", "postmaster"):
         return ""
-    work = (folder / "cwd").readlink()
+    work = Path(str((folder / "cwd").readlink()).removesuffix(" (deleted)"))
     return work.parent.name if work.name == "pg" and work.parent.parent == state else ""
 
 

@@ -128,10 +128,12 @@ class Stack:
 
     def down(self) -> None:
         """Stop everything, also what a supervisor that was killed left behind."""
-        if self.layout.state.exists():
-            self.layout.make([])
-            with self._alone():
-                self._down()
+        if not self.layout.state.exists():
+            processes.end_all(self.layout.state)
+            return
+        self.layout.make([])
+        with self._alone():
+            self._down()
 
     def _down(self) -> None:
         if self.supervisor.is_running():

@@ -1,6 +1,7 @@
 """The embedded stack with real parts: it comes up, stays up, keeps to itself and goes away entirely."""
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -277,6 +278,13 @@ def test_down_leaves_no_process_behind_also_without_a_supervisor(stack: Stack) -
     assert main(["down", "--config", str(stack.config.directory)]) == 0
     assert processes.ours(stack.layout.state) == []
     assert main(["down", "--config", str(stack.config.directory)]) == 0
+
+
+def test_down_finds_the_processes_of_a_state_folder_that_was_deleted_under_them(stack: Stack) -> None:
+    stack.up(infrastructure_only=True)
+    shutil.rmtree(stack.layout.state)
+    assert main(["down", "--config", str(stack.config.directory)]) == 0
+    assert processes.ours(stack.layout.state) == []
 
 
 def _kill_supervisor(stack: Stack) -> None:
