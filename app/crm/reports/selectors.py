@@ -15,15 +15,20 @@ from django.db import connection
 
 from crm.core.sites import config
 
-# The index "order_report" holds all that this reads, so order lines and whole rows stay untouched.
+# Orders alone are read, never their lines. Grouping by customer first counts the buyers without a sort
+# of all orders.
 _ORDERS = """
-select o.owner_site, date_trunc('month', o.ordered_at at time zone z.zone)::date as month, o.currency,
-       count(*), sum(o.total), count(distinct o.customer_id)
-from unnest(%(sites)s::text[], %(zones)s::text[]) as z(site, zone)
-join sales_order o on o.owner_site = z.site
-where o.ordered_at >= (make_date(%(year)s, 1, 1)::timestamp at time zone z.zone)
-  and o.ordered_at < (make_date(%(year)s + 1, 1, 1)::timestamp at time zone z.zone)
-  and o.status <> 'cancelled'
+select site, month, currency, sum(orders)::bigint, sum(revenue), count(*)
+from (
+    select o.owner_site as site, date_trunc('month', o.ordered_at at time zone z.zone)::date as month, o.currency,
+           count(*) as orders, sum(o.total) as revenue
+    from unnest(%(sites)s::text[], %(zones)s::text[]) as z(site, zone)
+    join sales_order o on o.owner_site = z.site
+    where o.ordered_at >= (make_date(%(year)s, 1, 1)::timestamp at time zone z.zone)
+      and o.ordered_at < (make_date(%(year)s + 1, 1, 1)::timestamp at time zone z.zone)
+      and o.status <> 'cancelled'
+    group by 1, 2, 3, o.customer_id
+) as of_customers
 group by 1, 2, 3
 order by 2, 1, 3
 """

@@ -86,12 +86,13 @@ def order_edit(request: HttpRequest, key: UUID) -> HttpResponse:
 
 
 def line_suggestions(request: HttpRequest, key: UUID) -> HttpResponse:
-    """Products to put on an order, each with a form of its own; a part of the order's page."""
+    """Products to put on an order, each with a form of its own; for htmx, these alone."""
     order = get_object_or_404(Order, pk=key)
     typed = request.GET.get("product", "")
     found = suggest_products(typed)
     rows = [(product, uuid.uuid4()) for product in found]
-    return render(request, "sales/suggestions.html", {"order": order, "rows": rows, "typed": typed})
+    template = "sales/suggestions.html" if request.headers.get("HX-Request") else "sales/suggestions_page.html"
+    return render(request, template, {"order": order, "rows": rows, "typed": typed})
 
 
 @needs(May.SELL)
