@@ -61,6 +61,9 @@ class Session:
         except BrokerUnavailable:
             self.leave()
             raise
+        except ValueError as fault:  # pika's, about a socket that was reset in the moment when it was connected
+            self.leave()
+            raise BrokerUnavailable(str(fault)) from fault
         return self
 
     def __exit__(self, *_: object) -> None:
