@@ -26,13 +26,12 @@ from replication.postgres.connect import Connection
 from replication.postgres.rows import FastRows, missing_parents
 from replication.wire.message import Section
 
-TRY_AGAIN = (
-    psycopg.errors.DeadlockDetected,
-    psycopg.errors.SerializationFailure,
-    psycopg.errors.LockNotAvailable,
-    psycopg.OperationalError,
-)
-"""Faults of the moment, never of the data (scenario 17)."""
+
+def is_of_the_moment(fault: psycopg.Error) -> bool:
+    """A deadlock, a lock timeout, a lost connection: time mends it (scenario 17). Everything else is of the data, also
+    a limit that a value exceeds (class 54), which psycopg counts among the operational errors."""
+    return isinstance(fault, psycopg.OperationalError) and not (fault.sqlstate or "").startswith("54")
+
 
 _UPDATE_ROUNDS = 3
 _OPS = "IUD"
@@ -65,10 +64,9 @@ class Applier:
             with self.connection.transaction():
                 self._section(section, author)
             return
-        except TRY_AGAIN:
-            raise
-        except psycopg.Error:
-            pass  # row by row, then
+        except psycopg.Error as fault:
+            if is_of_the_moment(fault):
+                raise
         for change in changes_of(section, author, range(len(section.moments))):
             self.merge_or_park(change)
 
@@ -82,9 +80,9 @@ class Applier:
             with self.connection.transaction():
                 self.merger.merge(table, [change])
             return True
-        except TRY_AGAIN:
-            raise
         except psycopg.Error as fault:
+            if is_of_the_moment(fault):
+                raise
             self.merger.park(
                 change, "refused", f"{fault.sqlstate}: {fault.diag.constraint_name or type(fault).__name__}"
             )
@@ -147,10 +145,17 @@ class Applier:
 
     @staticmethod
     def _born_here(table: Table, section: Section, columns: tuple[str, ...], missing: set[int]) -> set[int]:
-        """Of a table that refers to itself: the rows whose parent is in the same section."""
-        keys = set(zip(*section.values[: len(table.key)], strict=True))
+        """Of a table that refers to itself: the rows whose parent is in the same section, and is no orphan itself."""
+        keys = list(zip(*section.values[: len(table.key)], strict=True))
         places = [section.columns.index(name) for name in columns]
-        return {index for index in missing if tuple(section.values[place][index] for place in places) in keys}
+        parents = {index: tuple(section.values[place][index] for place in places) for index in missing}
+        orphans = set(missing)
+        while True:
+            born = {key for index, key in enumerate(keys) if index not in orphans}
+            found = {index for index in orphans if parents[index] in born}
+            if not found:
+                return missing - orphans
+            orphans -= found
 
     def _write(self, table: Table, section: Section, left: Sequence[int]) -> Sequence[int]:
         whole = len(left) == len(section.moments)

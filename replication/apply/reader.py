@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from replication import events, metrics
 from replication.apply.incoming import Incoming
@@ -32,6 +33,7 @@ from replication.wire.message import decode_sections, read_header
 _CONNECT_SECONDS = 20.0
 _HEARTBEAT_SECONDS = 20
 _SILENCE_SECONDS = 15.0
+_SINCE = timedelta(minutes=1)
 _STOPPED_SECONDS = 30.0
 _PAUSE_SECONDS = (0.2, 0.5, 1.0, 2.0, 3.0)
 _CLOCK_ALARM_SECONDS = 5.0
@@ -104,10 +106,14 @@ class Reader(threading.Thread):
             )
         self._lsn, self._base_lsn = lsn, header.lineage[0].lsn
         stream = stream_name(self._link.origin, header.incarnation, self._lane.name)
-        first = self._from_first or place is None or place.stream != stream
-        self._from_first = False
-        offset: Offset = "first" if first else place.stream_offset  # type: ignore[union-attr]
-        self._attach(stream, offset)
+        self._attach(stream, self._offset(stream, place))
+
+    def _offset(self, stream: str, place: Place | None) -> Offset:
+        """Where to begin: where this stream was left, or at about that time in the other lane. Only a hint (P10)."""
+        if self._from_first or place is None or place.published_at is None:
+            self._from_first = False
+            return "first"
+        return place.stream_offset if place.stream == stream else place.published_at - _SINCE
 
     def _log_in_force(self) -> Header:
         body = last_message(self._link.url(), directory_name(self._link.origin), timeout_seconds=_CONNECT_SECONDS)

@@ -11,11 +11,12 @@ transaction.
 import queue
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import psycopg
 
 from replication import events, metrics
-from replication.apply.applier import TRY_AGAIN, Applier
+from replication.apply.applier import Applier, is_of_the_moment
 from replication.apply.incoming import Incoming
 from replication.apply.merging import Merger
 from replication.apply.tables import Tables
@@ -56,20 +57,24 @@ class Writer:
         self._applier: Applier
         self.places: dict[str, Place] = {}
         self._next_tick = self._next_collect = self._next_parked = 0.0
-        self._parked = 0
+        self._retrying = False
 
     def open(self) -> None:
         """Connect, and read where each origin stands."""
-        connection = self._connection = connect(self._site.dsn(), name="apply")
+        connection = connect(self._site.dsn(), name="apply")
         register(connection)
-        applying.become_writer(connection)
-        applying.know_sites(connection, self._numbers)
+        try:
+            applying.become_writer(connection)
+            applying.know_sites(connection, self._numbers)
+        except psycopg.Error:
+            connection.close()  # the one before us may hold the origin for a moment longer
+            raise
         tables = Tables(connection, self._config.rules)
         merger = Merger(connection, self._site.number, tables, self._park)
         ahead = int(self._site.limits.clock_ahead_seconds * 1_000_000)
         self._applier = Applier(connection, tables, merger, FastRows(), ahead)
+        self._connection = connection
         self.places = dict.fromkeys(self._site.peers, _UNBORN) | applying.places(connection)
-        self._parked = sum(applying.count_parked(connection).values())
 
     def place(self, origin: str) -> Place | None:
         """Where an origin stands; None where nothing of it was applied. For the readers."""
@@ -89,7 +94,9 @@ class Writer:
                     waiting = []
                 self._tick()
                 failures = 0
-            except TRY_AGAIN as fault:
+            except psycopg.Error as fault:
+                if not is_of_the_moment(fault):
+                    raise
                 metrics.RETRIES.labels(type(fault).__name__).inc()
                 events.logger().warning(events.BATCH_RETRIED, reason=type(fault).__name__, detail=_first_line(fault))
                 failures += 1
@@ -123,9 +130,9 @@ class Writer:
             with self._connection.transaction():
                 places = dict(self.places)
                 written = [one for one in batch if self._write_one(one, places, careful=careful)]
-        except TRY_AGAIN:
-            raise
         except psycopg.Error as fault:
+            if is_of_the_moment(fault):
+                raise
             if careful:
                 raise InvariantError(f"a message cannot be applied even row by row: {_first_line(fault)}") from fault
             events.logger().warning(events.BATCH_BISECTED, messages=len(batch), reason=type(fault).__name__)
@@ -162,6 +169,8 @@ class Writer:
         assert part is not None
         if not part.is_last:
             applying.stage_part(connection, header, one.body)
+            applying.move_hint(connection, header.origin, one.stream, one.stream_offset)
+            places[header.origin] = replace(place, stream=one.stream, stream_offset=one.stream_offset)
             return True
         if header.to_lsn > place.position.lsn:  # not applied before
             if applying.staged_parts(connection, header.origin, part.xid) < part.number:
@@ -193,7 +202,8 @@ class Writer:
         position = before.position._replace(
             incarnation=header.incarnation, lsn=header.to_lsn, xid=header.xid, commit_us=header.last_commit_us
         )
-        places[header.origin] = Place(position, header.changes_total, one.stream, one.stream_offset)
+        published_at = to_datetime(header.published_us)
+        places[header.origin] = Place(position, header.changes_total, one.stream, one.stream_offset, published_at)
 
     def _heard(self, header: Header) -> None:
         if header.positions:
@@ -206,11 +216,10 @@ class Writer:
         return Author(header.origin, self._numbers[header.origin], header.from_lsn, header.to_lsn, applied)
 
     def _park(self, change: Change, reason: str, detail: str) -> None:
-        self._parked += 1
         applying.park(self._connection, change, reason, detail)
-        events.logger().info(
-            events.CHANGE_PARKED, table=".".join(change.table), origin=change.author.origin, reason=reason
-        )
+        if not self._retrying:
+            table = ".".join(change.table)
+            events.logger().info(events.CHANGE_PARKED, table=table, origin=change.author.origin, reason=reason)
 
     def _observe(self, written: Sequence[Incoming]) -> None:
         now = now_us()
@@ -249,14 +258,16 @@ class Writer:
         counts = applying.count_parked(self._connection)
         for reason in ("insert", "parent", "clock", "schema", "refused"):
             metrics.PARKED.labels(reason).set(counts.get(reason, 0))
-        self._parked = sum(counts.values())
-        if not self._parked:
+        if not counts:
             return
         self._applier.tables.forget()
-        with self._connection.transaction():
-            for change in applying.parked(self._connection, self._numbers, _PARKED_AT_ONCE):
-                if hlc_of(change.moment) <= now_us() + self._applier.clock_ahead_us:
-                    self._retry(change)
+        self._retrying = True
+        try:
+            with self._connection.transaction():
+                for change, tries in applying.parked(self._connection, self._numbers, _PARKED_AT_ONCE):
+                    self._retry(change, tries)
+        finally:
+            self._retrying = False
 
     def _release(self) -> None:
         """Let rows go that were deleted and kept only for rows that are gone by now."""
@@ -266,9 +277,13 @@ class Writer:
                 if table is not None:
                     self._applier.merger.release(table, keys)
 
-    def _retry(self, change: Change) -> None:
-        applying.unpark(self._connection, change)
+    def _retry(self, change: Change, tries: int) -> None:
+        """Merge a parked change, and take it off the list unless it had to be parked again, which counts a try more."""
+        if hlc_of(change.moment) > now_us() + self._applier.clock_ahead_us:
+            applying.park(self._connection, change, "clock", "")
+            return
         self._applier.merge_or_park(change)
+        applying.unpark(self._connection, change, tries)
 
 
 def _first_line(fault: BaseException) -> str:

@@ -27,6 +27,7 @@ class Place:
     changes: int
     stream: str
     stream_offset: int
+    published_at: datetime | None = None
 
 
 def become_writer(connection: Connection) -> None:
@@ -41,16 +42,16 @@ def become_writer(connection: Connection) -> None:
 def places(connection: Connection) -> dict[str, Place]:
     """Up to where each origin is applied."""
     rows = connection.execute(
-        "SELECT origin, incarnation, lsn::text, xid, commit_time, changes, stream, stream_offset FROM kuroshio.position"
+        "SELECT origin, incarnation, lsn::text, xid, commit_time, changes, stream, stream_offset, published_at"
+        "  FROM kuroshio.position"
     ).fetchall()
     return {str(row[0]): _place(row[1:]) for row in rows}
 
 
 def _place(row: Sequence[Any]) -> Place:
-    incarnation, lsn, xid, commit_time, changes, stream, offset = row
-    return Place(
-        Position(incarnation, parse_lsn(lsn), xid, to_us(commit_time) if commit_time else 0), changes, stream, offset
-    )
+    incarnation, lsn, xid, commit_time, changes, stream, offset, published_at = row
+    position = Position(incarnation, parse_lsn(lsn), xid, to_us(commit_time) if commit_time else 0)
+    return Place(position, changes, stream, offset, published_at)
 
 
 def save_place(connection: Connection, header: Header, stream: str, offset: int) -> None:
@@ -204,25 +205,26 @@ def park(connection: Connection, change: Change, reason: str, detail: str = "") 
     )
 
 
-def unpark(connection: Connection, change: Change) -> None:
-    """A parked change was merged."""
+def unpark(connection: Connection, change: Change, tries: int) -> None:
+    """A parked change was merged, unless it was parked again since it had this many tries."""
     connection.execute(
-        "DELETE FROM kuroshio.parked WHERE nspname = %s AND relname = %s AND key = %s AND moment = %s AND op = %s",
-        (*change.table, [part.decode() for part in change.key], change.moment, change.op),
+        "DELETE FROM kuroshio.parked WHERE nspname = %s AND relname = %s AND key = %s AND moment = %s AND op = %s"
+        " AND tries = %s",
+        (*change.table, [part.decode() for part in change.key], change.moment, change.op, tries),
         prepare=True,
     )
 
 
-def parked(connection: Connection, numbers: Mapping[str, int], limit: int) -> list[Change]:
-    """The changes that wait, those that were tried least first."""
+def parked(connection: Connection, numbers: Mapping[str, int], limit: int) -> list[tuple[Change, int]]:
+    """The changes that wait, and how often each was tried; those that were tried least first."""
     rows: list[Any] = connection.execute(
-        "SELECT nspname, relname, op::text, key, moment, origin, lsn::text, change FROM kuroshio.parked"
+        "SELECT nspname, relname, op::text, key, moment, origin, lsn::text, change, tries FROM kuroshio.parked"
         " ORDER BY tries, moment LIMIT %s",
         (limit,),
     ).fetchall()
     return [
-        from_json((schema, name), op, key, moment, (origin, numbers[origin]), parse_lsn(lsn), body)
-        for schema, name, op, key, moment, origin, lsn, body in rows
+        (from_json((schema, name), op, key, moment, (origin, numbers[origin]), parse_lsn(lsn), body), tries)
+        for schema, name, op, key, moment, origin, lsn, body, tries in rows
         if origin in numbers
     ]
 
@@ -239,6 +241,13 @@ def stage_part(connection: Connection, header: Header, body: bytes) -> None:
     connection.execute(
         "INSERT INTO kuroshio.staged_part (origin, xid, part, body) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
         (header.origin, header.part.xid, header.part.number, body),
+    )
+
+
+def move_hint(connection: Connection, origin: str, stream: str, offset: int) -> None:
+    """Read on from here after a cut: what lies before is applied or staged. The position itself does not move."""
+    connection.execute(
+        "UPDATE kuroshio.position SET stream = %s, stream_offset = %s WHERE origin = %s", (stream, offset, origin)
     )
 
 
