@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
 import psycopg
 import pyarrow.compute as pc
@@ -30,7 +32,13 @@ Sites = Mapping[str, Connection]
 SITES = ["taipei", "kaohsiung", "shanghai", "us"]
 CARRIED = ["accounts_user", "catalog_product"]
 OWN = ["customers_customer", "customers_contact", "activities_activity", "sales_order", "sales_orderline"]
+REPLAYED = """
+select o.source_ref, o.xmin::text::bigint, array_agg(distinct l.xmin::text::bigint)
+from sales_order o join sales_orderline l on l.order_id = o.id
+where o.xmin::text::bigint > %s group by 1, 2 order by 2
+"""
 END = source.BEGIN + timedelta(hours=8)
+LATE = END - timedelta(hours=1)
 SMALL = Size(end=END, companies=3, whole_catalogue=False)
 DAY = date(2026, 11, 22)
 
@@ -60,7 +68,7 @@ def _copy(site: str) -> Connection:
     return psycopg.connect(**at, user="app", dbname=f"demo_{site}", autocommit=True)
 
 
-def _create_accounts(password: object) -> None:
+def _create_accounts(password: Path) -> None:
     connection.settings_dict["NAME"] = "demo_taipei"
     try:
         assert create_accounts(config().sites.values(), password) == 6
@@ -84,7 +92,7 @@ def _carry(headquarters: Connection, branch: Connection) -> None:
         branch.cursor().executemany(insert, rows)
 
 
-def _all(sites: Sites, query: str) -> list[tuple]:
+def _all(sites: Sites, query: str) -> list[tuple[Any, ...]]:
     return [row for one in sites.values() for row in one.execute(query)]
 
 
@@ -110,8 +118,8 @@ def test_together_the_sites_hold_the_stretch(loaded: Sites) -> None:
     said = list(source.read_baskets(end=END))
     orders = dict(_all(loaded, "select source_ref, owner_site from sales_order"))
     assert orders == {str(basket.ref): home_of(basket.household, SITES) for basket in said}
-    ((lines,),) = [(sum(row[0] for row in _all(loaded, "select count(*) from sales_orderline")),)]
-    assert lines == sum(len(basket.lines) for basket in said)
+    lines = _all(loaded, "select count(*) from sales_orderline")
+    assert sum(row[0] for row in lines) == sum(len(basket.lines) for basket in said)
 
 
 def test_money_is_the_datas_to_the_cent(loaded: Sites) -> None:
@@ -149,7 +157,7 @@ def test_loading_again_changes_nothing(loaded: Sites) -> None:
     assert [_digest(one) for one in loaded.values()] == before
 
 
-def _digest(one: Connection) -> list[tuple]:
+def _digest(one: Connection) -> list[tuple[Any, ...] | None]:
     return [one.execute(f"select md5(string_agg(t::text, '' order by id)) from {table} t").fetchone() for table in OWN]
 
 
@@ -176,9 +184,6 @@ def test_a_load_that_was_broken_off_goes_on(loaded: Sites) -> None:
         assert us.execute("select count(*) from sales_orderline").fetchone() == whole
 
 
-LATE = END - timedelta(hours=1)
-
-
 def test_a_basket_waits_for_its_products_and_writes_nothing_without_them(loaded: Sites) -> None:
     us = loaded["us"]
     basket = next(source.read_baskets(share_of("us", SITES), start=datetime(2017, 9, 1, tzinfo=UTC)))
@@ -193,21 +198,20 @@ def test_a_basket_waits_for_its_products_and_writes_nothing_without_them(loaded:
 
 def test_a_replay_writes_each_basket_at_home_in_one_transaction_and_in_order(loaded: Sites) -> None:
     begin = newest_loaded(loaded)
-    before = {
-        site: one.execute("select pg_current_xact_id()::text::bigint").fetchone()[0] for site, one in loaded.items()
-    }
+    before = {site: _transaction(one) for site, one in loaded.items()}
     replay = Replay([*config().sites.values()], loaded, lambda _: None)
     assert replay.run(start=begin, pace=Pace(per_second=1000, transactions=40)) == 40
     coming = [basket for basket in source.read_baskets(start=begin) if basket.moment > begin][:40]
     for site, one in loaded.items():
-        query = (
-            "select o.source_ref, o.xmin::text::bigint, array_agg(distinct l.xmin::text::bigint) from sales_order o "
-        )
-        query += "join sales_orderline l on l.order_id = o.id where o.xmin::text::bigint > %s group by 1, 2 order by 2"
-        rows = one.execute(query, [before[site]]).fetchall()
+        rows = one.execute(REPLAYED, [before[site]]).fetchall()
         assert [ref for ref, *_ in rows] == [str(b.ref) for b in coming if home_of(b.household, SITES) == site]
         assert all(lines == [order] for _, order, lines in rows)
         assert replay.done[site] == len({order for _, order, _ in rows}) == len(rows)
+
+
+def _transaction(one: Connection) -> int:
+    ((number,),) = one.execute("select pg_current_xact_id()::text::bigint")
+    return int(number)
 
 
 def test_a_replay_provides_products_at_headquarters(loaded: Sites) -> None:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
@@ -91,7 +92,7 @@ def test_cutting_money_down_to_cents_would_lose_some() -> None:
 
 def test_an_amount_that_is_no_whole_cent_is_refused() -> None:
     with pytest.raises(source.UnreadableError, match="cents"):
-        source._cents(source.np.array([1.005]))
+        source._cents(np.array([1.005]))
 
 
 def test_times_are_new_yorks_whole_year(shares: Mapping[str, Tally]) -> None:

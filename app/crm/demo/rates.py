@@ -9,7 +9,7 @@ _EVERY_SECONDS = 2
 
 
 class Rate:
-    """Counts things and tells their number and rate now and then, and at the end if there were any."""
+    """Counts things and tells their number and rate now and then, and at the end."""
 
     def __init__(self, say: Say, things: str) -> None:
         self._say, self._things = say, things
@@ -18,7 +18,7 @@ class Rate:
 
     def count(self, more: int) -> None:
         self._total += more
-        if monotonic() - self._told > _EVERY_SECONDS:
+        if more and monotonic() - self._told > _EVERY_SECONDS:
             self._tell()
 
     def end(self) -> int:
