@@ -7,8 +7,9 @@ import uuid
 
 from hypothesis import strategies as st
 
+from replication.core.progress import Position
 from replication.wire.columns import Values
-from replication.wire.header import Header, Lineage, Part, Position
+from replication.wire.header import Header, Lineage, Part
 from replication.wire.message import Section
 
 INT64 = st.integers(-(1 << 63), (1 << 63) - 1)

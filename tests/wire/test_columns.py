@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from replication.core.progress import Position
 from replication.wire import numbers, times
 from replication.wire.binary import BodyReader, BodyWriter
 from replication.wire.columns import Values, read_values, write_values
-from replication.wire.header import Header, Position
+from replication.wire.header import Header
 from replication.wire.integers import Int64s, read_integers, read_stamps, write_integers, write_stamps
 from replication.wire.message import PACKED_LEVEL, Section, encode
 from replication.wire.signing import Signer

@@ -9,10 +9,11 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from replication.core.progress import Position
 from replication.errors import DecodeError, InvariantError, SignatureError
 from replication.wire import message, numbers
 from replication.wire.binary import MAX_BODY, BodyWriter, Writer
-from replication.wire.header import Header, Lineage, Part, Position, write_header
+from replication.wire.header import Header, Lineage, Part, write_header
 from replication.wire.message import Message, Section, decode, decode_sections, encode, read_header
 from replication.wire.signing import SIGNATURE_SIZE, Signer, Verifier
 from tests.wire.conftest import signer_of
