@@ -14,8 +14,13 @@ from django.urls import reverse
 from django.utils import timezone, translation
 
 import crm
+from crm.accounts.forms import PreferencesForm
+from crm.activities.forms import ActivityForm
+from crm.catalog.forms import ProductForm
 from crm.core import words
 from crm.core.scripts import for_reader
+from crm.customers.forms import ContactForm, CreditForm
+from crm.sales.forms import LineForm, NewOrderForm
 from tests.app.conftest import LogIn
 from tests.app.make import make_customer, make_order, make_user
 
@@ -72,6 +77,17 @@ def test_simplified_and_traditional_are_not_mixed(script: str, charset: str) -> 
         strings(entry, "msgstr").encode(charset)
 
 
+@pytest.mark.usefixtures("db")
+@pytest.mark.parametrize("language", ["zh-hant", "zh-hans"])
+def test_every_label_of_every_form_is_translated(language: str) -> None:
+    with translation.override(language):
+        forms = [CreditForm, ContactForm, ProductForm, NewOrderForm, LineForm, ActivityForm]
+        fields = [field for form in forms for field in form.to_create().fields.values() if not field.widget.is_hidden]
+        fields += PreferencesForm.to_edit(make_user()).fields.values()
+        labels = {str(field.label) for field in fields if not field.widget.is_hidden}
+    assert [label for label in labels if label.isascii()] == []
+
+
 @pytest.mark.parametrize(("language", "word"), [("zh-hant", "客戶"), ("zh-hans", "客户"), ("en", "Customers")])
 def test_each_person_reads_in_the_language_of_their_choice(log_in: LogIn, language: str, word: str) -> None:
     page = log_in(language=language).get(reverse("customer_list"), headers={"accept-encoding": ""})
@@ -113,8 +129,6 @@ def test_times_are_typed_in_the_persons_own_zone(log_in: LogIn) -> None:
 
 
 def test_preferences_hold_from_the_next_page_on(log_in: LogIn) -> None:
-    from crm.accounts.forms import PreferencesForm
-
     client = log_in()
     user = make_user()
     client.force_login(user)

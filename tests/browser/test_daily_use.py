@@ -79,6 +79,23 @@ def test_an_order_is_written_line_by_line(open_at: OpenAt) -> None:
     expect(page.locator("tfoot")).to_contain_text("USD 30.00")
 
 
+OVERLAPS = """() => {
+    const boxes = [...document.querySelectorAll('.bar > *, .bar nav a')].filter(e => e.tagName !== 'NAV')
+        .map(e => [e.className || e.textContent, e.getBoundingClientRect()]).filter(([_, box]) => box.width);
+    return boxes.flatMap(([a, one], i) => boxes.slice(i + 1)
+        .filter(([_, other]) => one.right > other.left + 1 && other.right > one.left + 1
+            && one.bottom > other.top + 1 && other.bottom > one.top + 1)
+        .map(([b]) => `${a} over ${b}`));
+}"""
+
+
+@pytest.mark.parametrize("width", [1440, 1280, 1100, 900, 821, 600, 390, 320])
+def test_nothing_in_the_head_covers_anything_else(open_at: OpenAt, width: int) -> None:
+    page = open_at("taipei", width=width)
+    assert page.evaluate(OVERLAPS) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 @pytest.mark.parametrize("address", PAGES)
 def test_on_a_phone_nothing_overflows_and_targets_are_large(open_at: OpenAt, address: str) -> None:
     page = open_at("taipei", width=390)

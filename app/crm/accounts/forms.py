@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.accounts.models import User
 from crm.core.forms import RowForm
+from crm.core.words import offset
 
 # One zone for each offset and habit that our sites' people meet; anybody's own is added to it.
 ZONES = (
@@ -23,7 +24,7 @@ ZONES = (
 def zone_choices(own: str) -> list[tuple[str, str]]:
     """The zones with what their offset is today."""
     zones = ZONES if own in ZONES else (own, *ZONES)
-    return [(zone, f"{zone} (UTC{timezone.localtime(timezone=ZoneInfo(zone)):%z})") for zone in zones]
+    return [(zone, f"{zone} (UTC{offset(timezone.localtime(timezone=ZoneInfo(zone)))})") for zone in zones]
 
 
 class PreferencesForm(RowForm[User]):
@@ -36,6 +37,7 @@ class PreferencesForm(RowForm[User]):
     class Meta:
         model = User
         fields = ("language", "time_zone", "display_name", "latin_name", "name_lang", "email")
+        labels = {"latin_name": _("Latin form"), "name_lang": _("language of the name")}  # noqa: RUF012
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

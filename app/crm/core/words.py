@@ -90,5 +90,10 @@ def clock(moment: datetime) -> str:
 def moment_in_full(moment: datetime) -> str:
     """The moment with its zone, so that nobody has to guess whose clock it is."""
     local = timezone.localtime(moment)
-    offset = f"{local:%z}"
-    return f"{local:%Y-%m-%d %H:%M:%S} UTC{offset[:3]}:{offset[3:]} ({timezone.get_current_timezone_name()})"
+    return f"{local:%Y-%m-%d %H:%M:%S} UTC{offset(local)} ({timezone.get_current_timezone_name()})"
+
+
+def offset(moment: datetime) -> str:
+    """The moment's offset from UTC, as +08:00."""
+    plain = f"{moment:%z}"
+    return f"{plain[:3]}:{plain[3:5]}"
