@@ -4,6 +4,7 @@ Databases are never dropped: DROP DATABASE waits for every process of the cluste
 supervisor does not. They go with the clusters.
 """
 
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -77,7 +78,7 @@ def _until_ready(config: Config, name: str) -> None:
 
 
 def _end(server: "subprocess.Popen[bytes]") -> None:
-    server.terminate()
+    server.send_signal(signal.SIGINT)  # a fast shutdown: a smart one waits for pglogical's workers
     try:
         server.wait(10)
     except subprocess.TimeoutExpired:
@@ -130,7 +131,7 @@ class Pair:
 @contextmanager
 def as_applied(session: Connection) -> Iterator[None]:
     """What is written meanwhile is neither stamped nor captured: as apply writes."""
-    name = f"test_{session.info.dbname}"
+    name = "kuroshio_test"
     session.execute("SELECT pg_replication_origin_create(%s) WHERE pg_replication_origin_oid(%s) IS NULL", (name, name))
     session.execute("SELECT pg_replication_origin_session_setup(%s)", (name,))
     try:

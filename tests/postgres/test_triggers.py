@@ -84,7 +84,8 @@ def test_what_is_applied_is_not_stamped(pair: Pair) -> None:
 
 
 def tombstones(pair: Pair, table: str = "t") -> list[tuple[object, ...]]:
-    query = "SELECT key, life, deleted, saw, stamps, cells, referential FROM kuroshio.tombstone WHERE nspname = %s AND relname = %s"
+    query = "SELECT key, life, deleted, saw, stamps, cells, referential FROM kuroshio.tombstone"
+    query += " WHERE nspname = %s AND relname = %s"
     return pair.run(pair.alpha, query, (pair.schema, table))
 
 
@@ -226,10 +227,10 @@ TYPES = {
 }
 
 
-@pytest.fixture(scope="module")
 def typed_ddl() -> str:
     columns = ", ".join(f"{quoted(name)} {type_} DEFAULT {value}" for name, (type_, value, _) in TYPES.items())
-    return f'CREATE TABLE "Täble ""T""" (a int, "B 鍵" text, {columns}, twice int GENERATED ALWAYS AS (a * 2) STORED, PRIMARY KEY ("B 鍵", a))'
+    generated = "twice int GENERATED ALWAYS AS (a * 2) STORED"
+    return f'CREATE TABLE "Täble ""T""" (a int, "B 鍵" text, {columns}, {generated}, PRIMARY KEY ("B 鍵", a))'
 
 
 def quoted(name: str) -> str:
@@ -237,10 +238,10 @@ def quoted(name: str) -> str:
 
 
 @pytest.fixture
-def typed(pair: Pair, typed_ddl: str) -> Pair:
+def typed(pair: Pair) -> Pair:
     pair.everywhere("CREATE TYPE mood AS ENUM ('sad', 'froh 快樂')")
     pair.everywhere("CREATE TYPE pair_of AS (x int, y text)")
-    pair.everywhere(typed_ddl)
+    pair.everywhere(typed_ddl())
     pair.enlist('Täble "T"')
     pair.run(pair.alpha, 'INSERT INTO "Täble ""T""" (a, "B 鍵") VALUES (1, \'鑰匙\')')
     return pair
