@@ -17,7 +17,7 @@ from psycopg import Connection
 from crm.catalog.models import Product
 from crm.demo import source
 from crm.demo.baskets import BasketWriter, write_customers
-from crm.demo.catalogue import read_catalogue
+from crm.demo.catalogue import Entry, read_catalogue
 from crm.demo.copying import copy_missing
 from crm.demo.customers import company, together
 from crm.demo.homes import Share
@@ -30,24 +30,24 @@ T = TypeVar("T")
 _PRODUCTS_AT_ONCE = 4000
 _COMPANIES_AT_ONCE = 500
 _LINES_AT_ONCE = 4000
-_CATALOGUE_AHEAD = timedelta(days=2)
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much is loaded: orders before `end`, companies for each site, the sold products or all.
-
-    Of the sold products those are loaded that are sold up to some days later, so that a replay finds them.
-    """
+    """How much is loaded: orders before `end`, companies for each site, and the products that are sold
+    before `catalogue_end`, which is later so that a replay finds its own; None: all, sold or not."""
 
     end: datetime
     companies: int
-    whole_catalogue: bool
+    catalogue_end: datetime | None
+
+    def has(self, entry: Entry) -> bool:
+        return self.catalogue_end is None or entry.is_sold_before(self.catalogue_end)
 
 
 SIZES: Final = {
-    "demo": Size(end=source.DEMO_END, companies=40, whole_catalogue=False),
-    "full": Size(end=source.END, companies=400, whole_catalogue=True),
+    "demo": Size(end=source.DEMO_END, companies=40, catalogue_end=source.DEMO_END + timedelta(days=2)),
+    "full": Size(end=source.END, companies=400, catalogue_end=None),
 }
 
 
@@ -61,9 +61,8 @@ class Load:
     def load_products(self, size: Size) -> int:
         """Headquarters' catalogue."""
         rate = Rate(self.say, "products")
-        ahead = size.end + _CATALOGUE_AHEAD
-        wanted = (entry for entry in read_catalogue().values() if size.whole_catalogue or entry.is_sold_before(ahead))
-        for rows in chunks((entry.row(site=self.site.name) for entry in wanted), _PRODUCTS_AT_ONCE):
+        wanted = (entry.row(site=self.site.name) for entry in read_catalogue().values() if size.has(entry))
+        for rows in chunks(wanted, _PRODUCTS_AT_ONCE):
             with self.connection.transaction():
                 rate.count(copy_missing(self.connection, Product, rows))
         return rate.end()

@@ -63,7 +63,7 @@ class Replay:
     def run(self, *, start: datetime, pace: Pace) -> int:
         """Replay from a moment on; returns the number of transactions written."""
         self._begun = monotonic()
-        for ahead in chunks(source.read_baskets(start=start), _LOOK_AHEAD):
+        for ahead in chunks(source.read_baskets(start=start), min(_LOOK_AHEAD, pace.transactions or _LOOK_AHEAD)):
             self._provide_products(ahead)
             for basket in ahead:
                 if self._is_over(pace):
