@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,6 +19,7 @@ from crm.accounts.forms import PreferencesForm
 from crm.activities.forms import ActivityForm
 from crm.catalog.forms import ProductForm
 from crm.core import words
+from crm.core.forms import RowForm
 from crm.core.scripts import for_reader
 from crm.customers.forms import ContactForm, CreditForm
 from crm.sales.forms import LineForm, NewOrderForm
@@ -81,7 +83,7 @@ def test_simplified_and_traditional_are_not_mixed(script: str, charset: str) -> 
 @pytest.mark.parametrize("language", ["zh-hant", "zh-hans"])
 def test_every_label_of_every_form_is_translated(language: str) -> None:
     with translation.override(language):
-        forms = [CreditForm, ContactForm, ProductForm, NewOrderForm, LineForm, ActivityForm]
+        forms: list[type[RowForm[Any]]] = [CreditForm, ContactForm, ProductForm, NewOrderForm, LineForm, ActivityForm]
         fields = [field for form in forms for field in form.to_create().fields.values() if not field.widget.is_hidden]
         fields += PreferencesForm.to_edit(make_user()).fields.values()
         labels = {str(field.label) for field in fields if not field.widget.is_hidden}
