@@ -38,6 +38,7 @@ BATCH_CHANGES = 6000
 _TICK_SECONDS = 1.0
 _COLLECT_SECONDS = 30.0
 _RETRY_PARKED_SECONDS = 2.0
+_NOTHING_PARKED_SECONDS = 3.0
 _PARKED_AT_ONCE = 2000
 _PAUSE_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0)
 
@@ -237,7 +238,7 @@ class Writer:
         if now < self._next_tick:
             return
         self._next_tick = now + _TICK_SECONDS
-        with self._connection.transaction():
+        with self._connection.pipeline(), self._connection.transaction():
             for reading in self._readings:
                 applying.save_reading(self._connection, reading)
         if now >= self._next_parked:
@@ -259,6 +260,7 @@ class Writer:
         for reason in ("insert", "parent", "clock", "schema", "refused"):
             metrics.PARKED.labels(reason).set(counts.get(reason, 0))
         if not counts:
+            self._next_parked += _NOTHING_PARKED_SECONDS
             return
         self._applier.tables.forget()
         self._retrying = True

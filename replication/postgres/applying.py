@@ -80,24 +80,30 @@ def save_place(connection: Connection, header: Header, stream: str, offset: int)
     )
 
 
+_SAVE_PEER_POSITIONS = """
+INSERT INTO kuroshio.peer_position (reader, origin, incarnation, lsn, commit_time, said_at, heard_at)
+SELECT %s, origin, incarnation, lsn, timestamptz '2000-01-01 00:00:00+00' + nullif(us, 0) * interval '1 microsecond',
+       %s, clock_timestamp()
+  FROM unnest(%s::text[], %s::text[], %s::pg_lsn[], %s::bigint[]) AS said(origin, incarnation, lsn, us)
+    ON CONFLICT (reader, origin) DO UPDATE SET incarnation = excluded.incarnation, lsn = excluded.lsn,
+       commit_time = excluded.commit_time, said_at = excluded.said_at, heard_at = excluded.heard_at"""
+
+
 def save_peer_positions(connection: Connection, header: Header) -> None:
     """What a peer says that it has applied."""
-    for origin, position in header.positions.items():
-        connection.execute(
-            "INSERT INTO kuroshio.peer_position (reader, origin, incarnation, lsn, commit_time, said_at, heard_at)"
-            " VALUES (%s, %s, %s, %s, %s, %s, clock_timestamp()) ON CONFLICT (reader, origin) DO UPDATE SET"
-            " incarnation = excluded.incarnation, lsn = excluded.lsn, commit_time = excluded.commit_time,"
-            " said_at = excluded.said_at, heard_at = excluded.heard_at",
-            (
-                header.origin,
-                origin,
-                position.incarnation,
-                format_lsn(position.lsn),
-                to_datetime(position.commit_us) if position.commit_us else None,
-                to_datetime(header.clock_us),
-            ),
-            prepare=True,
-        )
+    said = list(header.positions.items())
+    connection.execute(
+        _SAVE_PEER_POSITIONS,
+        (
+            header.origin,
+            to_datetime(header.clock_us),
+            [origin for origin, _ in said],
+            [position.incarnation for _, position in said],
+            [format_lsn(position.lsn) for _, position in said],
+            [position.commit_us for _, position in said],
+        ),
+        prepare=True,
+    )
 
 
 @dataclass(slots=True)
