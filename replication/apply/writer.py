@@ -23,7 +23,7 @@ from replication.apply.tables import Tables
 from replication.clock import now_us, to_datetime
 from replication.core.changes import Author, Change
 from replication.core.progress import Position, Step, format_lsn, step
-from replication.core.stamps import hlc_of
+from replication.core.stamps import hlc_of, join_moments
 from replication.errors import InvariantError
 from replication.postgres import applying, capturing
 from replication.postgres.applying import Place, Reading
@@ -31,7 +31,7 @@ from replication.postgres.connect import Connection, connect
 from replication.postgres.parameters import register
 from replication.postgres.rows import FastRows
 from replication.wire.header import Header
-from replication.wire.message import decode_sections, read_header
+from replication.wire.message import Section, decode_sections, read_header
 from sitecfg import Config, Site
 
 BATCH_CHANGES = 6000
@@ -160,7 +160,7 @@ class Writer:
             self._heard(header)
             return False
         self._applier.apply(one.sections, self._author(header), careful=careful)
-        self._advance(one, places)
+        self._advance(one, places, _moments(one.sections))
         return True
 
     def _write_part(self, one: Incoming, place: Place, places: dict[str, Place], *, careful: bool) -> bool:
@@ -176,25 +176,25 @@ class Writer:
         if header.to_lsn > place.position.lsn:  # not applied before
             if applying.staged_parts(connection, header.origin, part.xid) < part.number:
                 raise InvariantError(f"{header.origin}: parts of transaction {part.xid} are missing")
-            author = self._author(header)
+            author, moments = self._author(header), [_moments(one.sections)]
             for body in applying.staged_bodies(connection, header.origin, part.xid):
                 staged = decode_sections(read_header(body, lambda *_: None)[1])
                 self._applier.apply(staged, author, careful=careful)
+                moments.append(_moments(staged))
             self._applier.apply(one.sections, author, careful=careful)
-            self._advance(one, places)
+            self._advance(one, places, join_moments(moments))
         applying.drop_parts(connection, header.origin, part.xid)
         return True
 
-    def _advance(self, one: Incoming, places: dict[str, Place]) -> None:
+    def _advance(self, one: Incoming, places: dict[str, Place], moments: tuple[int, int]) -> None:
         header = one.header
         applying.save_place(self._connection, header, one.stream, one.stream_offset)
-        if one.sections:
-            moments = [moment for section in one.sections for moment in (min(section.moments), max(section.moments))]
+        if moments[1]:
             capturing.record_passage(
                 self._connection,
                 self._numbers[header.origin],
                 (header.from_lsn, header.to_lsn),
-                (min(moments), max(moments)),
+                moments,
                 {self._numbers[name]: p.lsn for name, p in header.positions.items() if name in self._numbers},
                 header.changes_total,
             )
@@ -286,6 +286,10 @@ class Writer:
             return
         self._applier.merge_or_park(change)
         applying.unpark(self._connection, change, tries)
+
+
+def _moments(sections: Sequence[Section]) -> tuple[int, int]:
+    return join_moments([(min(section.moments), max(section.moments)) for section in sections if section.moments])
 
 
 def _first_line(fault: BaseException) -> str:

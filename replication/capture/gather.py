@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from replication.capture.shapes import Plan, Shape, fresh_keys, require_values
-from replication.core.stamps import LIFE
+from replication.core.stamps import LIFE, join_moments
 from replication.errors import InvariantError
 from replication.wire.message import Section
 from replication.wire.pglogical import Begin, Commit, Insert, Relation, Update
@@ -123,8 +123,7 @@ class Batch:
 
     def moments(self) -> tuple[int, int]:
         """The least and the greatest moment."""
-        every = [edge for b in self.buffers.values() if b.moments for edge in (min(b.moments), max(b.moments))]
-        return (min(every), max(every)) if every else (0, 0)
+        return join_moments([(min(b.moments), max(b.moments)) for b in self.buffers.values() if b.moments])
 
 
 class Gatherer:

@@ -229,7 +229,8 @@ class Session:
         self._heartbeat(now)
         self._vectors.sample(*capturing.sample(self._connection))
         self._vectors.forget(min(self._lanes.live.published_lsn, self._lanes.packed.published_lsn))
-        self._vectors.store(self._connection, self._own.number, self._lanes.changes, self._site_numbers())
+        if passed := self._vectors.take(self._numbers):
+            capturing.record_passage(self._connection, self._own.number, *passed, self._lanes.changes)
         self._record()
         self._confirm_slot()
         if not self._watching and not self._publisher.blocked:
@@ -241,9 +242,6 @@ class Session:
         live, packed = lanes.live.confirmed_lsn, lanes.packed.confirmed_lsn
         capturing.record(self._connection, live, packed, lanes.changes, lanes.last_commit_us, "running")
         self._recorded_lsn = min(live, packed)
-
-    def _site_numbers(self) -> dict[str, int]:
-        return {name: site.number for name, site in self._tools.config.sites.items()}
 
     def _heartbeat(self, now: int) -> None:
         """Behind everything up to the sampled WAL position, and only where nothing else spoke in the last second."""

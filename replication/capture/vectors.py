@@ -7,11 +7,15 @@
 """
 
 from collections import deque
+from collections.abc import Mapping
 
 from replication.capture.gather import Batch
 from replication.core.progress import Position
-from replication.postgres.capturing import Positions, record_passage
-from replication.postgres.connect import Connection
+from replication.core.stamps import join_moments
+from replication.postgres.capturing import Positions
+
+Span = tuple[int, int]
+Moments = tuple[int, int]
 
 
 class Vectors:
@@ -19,9 +23,10 @@ class Vectors:
 
     def __init__(self) -> None:
         self._samples: deque[tuple[int, Positions]] = deque()
-        self._span: tuple[int, int] | None = None
+        self._span: Span | None = None
         self._moments = (0, 0)
         self._span_applied: Positions = {}
+        self._open = False
 
     @property
     def newest_lsn(self) -> int | None:
@@ -48,20 +53,20 @@ class Vectors:
 
     def passed(self, batch: Batch, from_lsn: int) -> None:
         """Note the moments of a batch that is about to be published."""
-        low, high = batch.moments()
-        if not high:
+        self._moments = join_moments([self._moments, batch.moments()])
+        if not self._moments[1]:
             return
-        to_lsn = batch.end_lsn or from_lsn
         if self._span is None:
-            self._span, self._moments, self._span_applied = (from_lsn, to_lsn), (low, high), self.at(from_lsn)
-        else:
-            self._span = (self._span[0], max(to_lsn, self._span[1]))
-            self._moments = (min(low, self._moments[0]), max(high, self._moments[1]))
+            self._span, self._span_applied = (from_lsn, from_lsn), self.at(from_lsn)
+        self._span = (self._span[0], max(batch.end_lsn, self._span[1]))
+        self._open = batch.part is not None and not batch.part[2]
 
-    def store(self, connection: Connection, site: int, changes: int, numbers: dict[str, int]) -> None:
-        """Keep what passed since the last call."""
-        if self._span is None:
-            return
+    def take(self, numbers: Mapping[str, int]) -> tuple[Span, Moments, dict[int, int]] | None:
+        """What passed since the last call: its LSN range, its moments, and what was applied by then, by site number.
+        The parts of a large transaction lie where it ends, so they wait for that."""
+        if self._span is None or self._open:
+            return None
         applied = {numbers[name]: position.lsn for name, position in self._span_applied.items() if name in numbers}
-        record_passage(connection, site, self._span, self._moments, applied, changes)
-        self._span = None
+        taken = self._span, self._moments, applied
+        self._span, self._moments = None, (0, 0)
+        return taken

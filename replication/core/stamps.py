@@ -126,8 +126,7 @@ def join(left: Stamps, right: Stamps) -> Stamps:
     return Stamps(base, 0, max(left.life, right.life), {c: max(left.of(c), right.of(c)) for c in cells})
 
 
-def fresh_cells(packed: Sequence[int], at: int) -> Iterable[int]:
-    """The identities of the cells that were written at moment ``at``."""
-    return (
-        key >> 2 for key, number in zip(packed[2::2], packed[3::2], strict=True) if number == at and key & 3 == MOMENT
-    )
+def join_moments(ranges: Iterable[tuple[int, int]]) -> tuple[int, int]:
+    """The least range that holds all of these; (0, 0) is none."""
+    known = [found for found in ranges if found[1]]
+    return (min(low for low, _ in known), max(high for _, high in known)) if known else (0, 0)
