@@ -62,6 +62,7 @@ class Session:
         self._gatherer = tools.gatherer(connection)
         self._vectors = Vectors()
         self._watching = False
+        self._numbers = {name: site.number for name, site in tools.config.sites.items()}
         self._recorded_lsn = 0
         self._own: Identity
         self._stream: SlotStream
