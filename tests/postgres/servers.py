@@ -7,7 +7,7 @@ supervisor does not. They go with the clusters.
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -111,7 +111,7 @@ class Pair:
             self.run(session, statement)
 
     def run(
-        self, session: Connection, statement: str, parameters: Sequence[object] | None = None
+        self, session: Connection, statement: str, parameters: Sequence[object] | Mapping[str, object] | None = None
     ) -> list[tuple[object, ...]]:
         """Run one statement as an application would; returns its rows."""
         session.execute(f"SET search_path = {self.schema}, public".encode())
