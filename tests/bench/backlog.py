@@ -5,8 +5,7 @@ Rows are about 180 bytes as text; half of the changes insert a row, half update 
 
 import random
 import time
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterator, Sequence
 from uuid import UUID
 
 import psycopg
@@ -20,6 +19,7 @@ INSERT = "insert into {} (name, phone, credit, tags, note) values (%s, %s, %s, %
 UPDATE = "update {} set phone = %s, updated = now() where id = %s"
 TAGS = '{"src": "expo"}'
 NOTE = "展場名片掃描，待業務人員聯絡確認，中文備註一二三。"[:24]
+POLL_SECONDS = 0.005
 
 
 class Backlog:
@@ -100,12 +100,14 @@ def end_of_wal(connection: Connection) -> str:
     return str(row[0])
 
 
-def last_commit(connection: Connection, table: str) -> datetime:
-    """When the newest row version was committed here: `track_commit_timestamp` says so."""
-    query = sql.SQL("select max(pg_xact_commit_timestamp(xmin)) from {}").format(sql.Identifier(table))
-    row = connection.execute(query).fetchone()
-    assert row is not None
-    return row[0]  # type: ignore[return-value]
+def clocked(query: Callable[[], bool], seconds: float) -> float:
+    """Ask every few milliseconds; the moment (`time.time`) at which the answer was yes. Raises TimeoutError."""
+    deadline = time.time() + seconds
+    while not query():
+        if time.time() > deadline:
+            raise TimeoutError(f"the backlog was not applied in {seconds:g} s")
+        time.sleep(POLL_SECONDS)
+    return time.time()
 
 
 def paced(turns: int, per_second: float) -> Iterator[int]:

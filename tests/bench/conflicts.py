@@ -47,8 +47,7 @@ def _rate(pair: Pair, table: str, changes: int, share: float) -> float:
     Backlog(pair.at_peer, table, seed=2).update_each(ids[: round(changes * share)])
     lsn = backlog.end_of_wal(pair.at_origin)
     began = pair.start_daemons()
-    pair.await_applied(lsn)
-    return changes / (backlog.last_commit(pair.at_peer, table) - began).total_seconds()
+    return changes / (pair.await_applied(lsn) - began)
 
 
 def _conflicts(pair: Pair) -> int:

@@ -53,15 +53,15 @@ class Pair:
         """Stop capture and apply at both sites."""
         self.stack.stop(*names(self.stack.config, *DAEMONS))
 
-    def start_daemons(self) -> datetime:
-        """Start them, the origin's capture last; returns when that began to read its slot."""
+    def start_daemons(self) -> float:
+        """Start them, the origin's capture last; returns when (`time.time`) that began to read its slot."""
         last = f"{self.origin.name}-capture"
         since = datetime.now(UTC)
         self.stack.start(*(name for name in names(self.stack.config, *DAEMONS) if name != last))
         wait_until("the peer listens", lambda: self._peer_reads(since), 60)
         began = datetime.now(UTC)
         self.stack.start(last)
-        return self._capture_started(began)
+        return self._capture_started(began).timestamp()
 
     def _peer_reads(self, since: datetime) -> bool:
         query = "select from kuroshio.reading where origin = %s and state = 'running' and updated_at > %s"
@@ -81,15 +81,11 @@ class Pair:
 
     # -- waiting ------------------------------------------------------------------------------------------------------
 
-    def await_applied(self, lsn: str, seconds: float = APPLIED_SECONDS) -> None:
-        """Wait until the peer has committed all that the origin had by this LSN."""
+    def await_applied(self, lsn: str, seconds: float = APPLIED_SECONDS) -> float:
+        """Wait until the peer has committed all that the origin had by this LSN; returns when it had."""
         query = "select from kuroshio.position where origin = %s and lsn >= %s::pg_lsn"
         parameters = (self.origin.name, lsn)
-        wait_until(
-            "the peer has applied the backlog",
-            lambda: self.at_peer.execute(query, parameters).fetchone() is not None,
-            seconds,
-        )
+        return backlog.clocked(lambda: self.at_peer.execute(query, parameters).fetchone() is not None, seconds)
 
     def await_captured(self) -> None:
         """Wait until the origin's broker has all that is committed there now."""
@@ -124,10 +120,12 @@ class Pair:
 
 @contextmanager
 def running_pair(*, rate: str = "100Mbit") -> Iterator[Pair]:
-    """Two sites that are up, on private ports; nothing of them stays behind."""
+    """Two sites that are up and hear each other, on private ports; nothing of them stays behind."""
     with tempfile.TemporaryDirectory(prefix="kuroshio-bench-") as folder, ExitStack() as stack:
         running = stack.enter_context(running_stack(Path(folder), sites=("taipei", "us"), rate=rate))
-        yield Pair(running, [stack.enter_context(session(site)) for site in running.sites])
+        pair = Pair(running, [stack.enter_context(session(site)) for site in running.sites])
+        pair.settle()
+        yield pair
 
 
 def session(site: Site, database: str | None = None) -> Connection:

@@ -29,7 +29,7 @@ FILL = """insert into {table} (id, name, phone, credit, tags, note)
   select md5(number::text)::uuid, '陳志明' || number, '+886-2-' || number, number, %s, %s
     from generate_series(1, %s) as number"""
 INSERT = f"""insert into {{table}} (name, phone, credit, tags, note) values ('陳志明' || (random() * 100000)::int,
-  '+886-2-' || (random() * 10000000)::int, (random() * 1000000)::int, '{backlog.TAGS}', '{backlog.NOTE}');
+  '+886-2-' || (random() * 10000000)::int, (random() * 1000000)::int, '{{{backlog.TAGS}}}', '{backlog.NOTE}');
 """
 UPDATE = f"""\\set row random(1, {ROWS})
 update {{table}} set phone = '+886-2-' || (random() * 10000000)::int, updated = now() where id = md5(:row::text)::uuid;
