@@ -40,6 +40,10 @@ _COLLECT_SECONDS = 30.0
 _RETRY_PARKED_SECONDS = 2.0
 _NOTHING_PARKED_SECONDS = 3.0
 _PARKED_AT_ONCE = 2000
+_LOCK_SECONDS = 0.5
+"""Less than a user's deadlock_timeout (1 s): who waits for apply, which waits for them, must not become the victim."""
+_GIVES_WAY_TIMES = 20
+_LONG_LOCK_SECONDS = 20.0
 _PAUSE_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0)
 
 _UNBORN = Place(Position("", 0, 0, 0), 0, "", 0)
@@ -58,6 +62,7 @@ class Writer:
         self._applier: Applier
         self.places: dict[str, Place] = {}
         self._next_tick = self._next_collect = self._next_parked = 0.0
+        self._lock_seconds = 0.0
         self._retrying = False
 
     def open(self) -> None:
@@ -75,6 +80,7 @@ class Writer:
         ahead = int(self._site.limits.clock_ahead_seconds * 1_000_000)
         self._applier = Applier(connection, tables, merger, FastRows(), ahead)
         self._connection = connection
+        self._lock_seconds = 0.0
         self.places = dict.fromkeys(self._site.peers, _UNBORN) | applying.places(connection)
 
     def place(self, origin: str) -> Place | None:
@@ -88,6 +94,7 @@ class Writer:
         failures = 0
         while True:
             try:
+                self._wait_for_locks(failures)
                 if not waiting:
                     waiting = self._take()
                 if waiting:
@@ -104,6 +111,13 @@ class Writer:
                 time.sleep(_PAUSE_SECONDS[min(failures, len(_PAUSE_SECONDS)) - 1])
                 if self._connection.closed or self._connection.broken:
                     self._reopen()
+
+    def _wait_for_locks(self, failures: int) -> None:
+        """Give way to the local users; hold on longer only where they hold on longer still."""
+        seconds = _LOCK_SECONDS if failures < _GIVES_WAY_TIMES else _LONG_LOCK_SECONDS
+        if seconds != self._lock_seconds:
+            applying.wait_for_locks(self._connection, seconds)
+            self._lock_seconds = seconds
 
     def _reopen(self) -> None:
         try:

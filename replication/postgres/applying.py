@@ -35,8 +35,13 @@ def become_writer(connection: Connection) -> None:
     if connection.execute("SELECT FROM pg_replication_origin WHERE roname = %s", (ORIGIN,)).fetchone() is None:
         connection.execute("SELECT pg_replication_origin_create(%s)", (ORIGIN,))
     connection.execute("SELECT pg_replication_origin_session_setup(%s)", (ORIGIN,))
-    for setting in ("session_replication_role = replica", "deadlock_timeout = '20ms'", "lock_timeout = '20s'"):
+    for setting in ("session_replication_role = replica", "deadlock_timeout = '20ms'"):
         connection.execute("SET " + setting)
+
+
+def wait_for_locks(connection: Connection, seconds: float) -> None:
+    """Give a lock up after so long."""
+    connection.execute("SELECT set_config('lock_timeout', %s, false)", (f"{seconds * 1000:.0f}ms",))
 
 
 def places(connection: Connection) -> dict[str, Place]:
