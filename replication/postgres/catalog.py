@@ -3,12 +3,32 @@
 from dataclasses import dataclass, field
 
 from psycopg import sql
+from psycopg.abc import AdaptContext
 
 from replication.errors import UsageError
 from replication.postgres.connect import Connection
 
 STAMPS = "kuroshio"
 """The column that holds a replicated row's stamps."""
+
+
+class Quoted(sql.Identifier):
+    """A name in a statement that takes parameters: there psycopg reads a percent sign as the start of a placeholder."""
+
+    def as_bytes(self, context: AdaptContext | None = None) -> bytes:
+        return super().as_bytes(context).replace(b"%", b"%%")
+
+
+class Constant(sql.Literal):
+    """A value that stands in a statement which takes parameters."""
+
+    def as_bytes(self, context: AdaptContext | None = None) -> bytes:
+        return super().as_bytes(context).replace(b"%", b"%%")
+
+
+def type_name(cast: str) -> sql.SQL:
+    """A type's name in a statement that takes parameters."""
+    return sql.SQL(cast.replace("%", "%%"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +73,13 @@ class Table:
 
     @property
     def identifier(self) -> sql.Identifier:
-        """The quoted name."""
+        """The quoted name, for a statement without parameters."""
         return sql.Identifier(self.schema, self.name)
+
+    @property
+    def quoted(self) -> Quoted:
+        """The quoted name, for a statement with parameters."""
+        return Quoted(self.schema, self.name)
 
     @property
     def values(self) -> tuple[str, ...]:

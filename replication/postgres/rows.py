@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from psycopg import sql
 
 from replication.core.stamps import cell_key
-from replication.postgres.catalog import STAMPS, ForeignKey, Table
+from replication.postgres.catalog import STAMPS, Constant, ForeignKey, Quoted, Table, type_name
 from replication.postgres.connect import Connection
 from replication.postgres.parameters import BigintArray, TextArray
 from replication.wire.columns import Values
@@ -81,7 +81,7 @@ class FastRows:
 def source(columns: Sequence[str], *integers: str) -> sql.Composed:
     """``unnest`` of one array a column, named c0, c1, …, then the integer columns and the ordinal."""
     arrays = [sql.SQL("%s::text[]")] * len(columns) + [sql.SQL("%s::bigint[]")] * len(integers)
-    names = [sql.Identifier(f"c{place}") for place in range(len(columns))] + [sql.Identifier(name) for name in integers]
+    names = [Quoted(f"c{place}") for place in range(len(columns))] + [Quoted(name) for name in integers]
     return sql.SQL("unnest({}) WITH ORDINALITY AS s({}, ordinal)").format(
         sql.SQL(", ").join(arrays), sql.SQL(", ").join(names)
     )
@@ -89,22 +89,19 @@ def source(columns: Sequence[str], *integers: str) -> sql.Composed:
 
 def cast(table: Table, column: str, place: int) -> sql.Composed:
     """The value of a source column as the table's type."""
-    return sql.SQL("s.{}::{}").format(sql.Identifier(f"c{place}"), sql.SQL(table.types[column]))
+    return sql.SQL("s.{}::{}").format(Quoted(f"c{place}"), type_name(table.types[column]))
 
 
 def key_matches(table: Table) -> sql.Composed:
     """``t``'s key equals the first source columns."""
     return sql.SQL(" AND ").join(
-        sql.SQL("t.{} = {}").format(sql.Identifier(name), cast(table, name, place))
-        for place, name in enumerate(table.key)
+        sql.SQL("t.{} = {}").format(Quoted(name), cast(table, name, place)) for place, name in enumerate(table.key)
     )
 
 
 def key_text(table: Table) -> sql.Composed:
     """The key as tombstones have it."""
-    return sql.SQL("ARRAY[{}]").format(
-        sql.SQL(", ").join(sql.Identifier("s", f"c{place}") for place in range(len(table.key)))
-    )
+    return sql.SQL("ARRAY[{}]").format(sql.SQL(", ").join(Quoted("s", f"c{place}") for place in range(len(table.key))))
 
 
 def _insert(table: Table, columns: tuple[str, ...]) -> Statements:
@@ -114,15 +111,15 @@ def _insert(table: Table, columns: tuple[str, ...]) -> Statements:
         " WHERE NOT EXISTS (SELECT FROM kuroshio.tombstone g"
         " WHERE g.nspname = {schema} AND g.relname = {name} AND g.key = {key}) ON CONFLICT ({conflict}) DO NOTHING"
     ).format(
-        table=table.identifier,
-        names=sql.SQL(", ").join(map(sql.Identifier, columns)),
-        stamps=sql.Identifier(STAMPS),
+        table=table.quoted,
+        names=sql.SQL(", ").join(map(Quoted, columns)),
+        stamps=Quoted(STAMPS),
         casts=sql.SQL(", ").join(cast(table, column, place) for place, column in enumerate(columns)),
         source=source(columns, "moment", "seen"),
-        schema=sql.Literal(table.schema),
-        name=sql.Literal(table.name),
+        schema=Constant(table.schema),
+        name=Constant(table.name),
         key=key_text(table),
-        conflict=sql.SQL(", ").join(map(sql.Identifier, table.key)),
+        conflict=sql.SQL(", ").join(map(Quoted, table.key)),
     )
     return Statements(write, _find_missed(table, sql.SQL("t.kuroshio[1] <> s.moment")))
 
@@ -130,32 +127,32 @@ def _insert(table: Table, columns: tuple[str, ...]) -> Statements:
 def _update(table: Table, columns: tuple[str, ...]) -> Statements:
     names = columns[len(table.key) :]
     keys = sorted(cell_key(name) for name in names)
-    pairs = sql.SQL(", ").join(sql.SQL("{}, s.moment").format(sql.Literal(key)) for key in keys)
+    pairs = sql.SQL(", ").join(sql.SQL("{}, s.moment").format(Constant(key)) for key in keys)
     write = sql.SQL(
         "UPDATE {table} t SET {sets}, kuroshio = CASE cardinality(t.kuroshio) WHEN 2"
         " THEN ARRAY[t.kuroshio[1], s.seen, {pairs}]"
         " ELSE kuroshio.restamp(t.kuroshio, {keys}::bigint[], s.moment, s.seen) END"
         " FROM {source} WHERE {matches} AND {newest} = s.seen"
     ).format(
-        table=table.identifier,
+        table=table.quoted,
         sets=sql.SQL(", ").join(
-            sql.SQL("{} = {}").format(sql.Identifier(name), cast(table, name, place + len(table.key)))
+            sql.SQL("{} = {}").format(Quoted(name), cast(table, name, place + len(table.key)))
             for place, name in enumerate(names)
         ),
         pairs=pairs,
-        keys=sql.Literal("{" + ",".join(map(str, keys)) + "}"),
+        keys=Constant("{" + ",".join(map(str, keys)) + "}"),
         source=source(columns, "moment", "seen"),
         matches=key_matches(table),
         newest=_NEWEST,
     )
     return Statements(
-        write, _find_missed(table, sql.SQL("kuroshio.get(t.kuroshio, {}) <> s.moment").format(sql.Literal(keys[0])))
+        write, _find_missed(table, sql.SQL("kuroshio.get(t.kuroshio, {}) <> s.moment").format(Constant(keys[0])))
     )
 
 
 def _find_missed(table: Table, differs: sql.Composable) -> sql.Composed:
     return sql.SQL("SELECT s.ordinal FROM {} LEFT JOIN {} t ON {} WHERE t.kuroshio IS NULL OR {}").format(
-        source(table.key, "moment"), table.identifier, key_matches(table), differs
+        source(table.key, "moment"), table.quoted, key_matches(table), differs
     )
 
 
@@ -182,12 +179,12 @@ def missing_parents(
 
 def _lock_parents(table: Table, key: ForeignKey) -> sql.Composed:
     matches = sql.SQL(" AND ").join(
-        sql.SQL("p.{} = {}").format(sql.Identifier(parent), cast(table, child, place))
+        sql.SQL("p.{} = {}").format(Quoted(parent), cast(table, child, place))
         for place, (child, parent) in enumerate(zip(key.columns, key.parent_columns, strict=True))
     )
     return sql.SQL("SELECT s.ordinal FROM {} JOIN {} p ON {} ORDER BY {} FOR KEY SHARE OF p").format(
         source(key.columns),
-        sql.Identifier(*key.parent),
+        Quoted(*key.parent),
         matches,
-        sql.SQL(", ").join(sql.Identifier("p", parent) for parent in key.parent_columns),
+        sql.SQL(", ").join(Quoted("p", parent) for parent in key.parent_columns),
     )

@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 from replication.core.merge import Row
 from replication.core.rules import Cell
 from replication.core.stamps import Stamps, cell_id
-from replication.postgres.catalog import STAMPS, Table
+from replication.postgres.catalog import STAMPS, Constant, Quoted, Table, type_name
 from replication.postgres.connect import Connection
 from replication.postgres.parameters import TextArray
 from replication.postgres.rows import key_matches, key_text, source
@@ -48,10 +48,10 @@ def read(connection: Connection, table: Table, keys: Sequence[Key]) -> dict[Key,
 
 
 def _read_live(table: Table) -> sql.Composed:
-    order = sql.SQL(", ").join(sql.Identifier("t", name) for name in table.key)
-    values = sql.SQL("").join(sql.SQL(", t.{}::text").format(sql.Identifier(name)) for name in table.values)
+    order = sql.SQL(", ").join(Quoted("t", name) for name in table.key)
+    values = sql.SQL("").join(sql.SQL(", t.{}::text").format(Quoted(name)) for name in table.values)
     return sql.SQL("SELECT s.ordinal, t.kuroshio{} FROM {} JOIN {} t ON {} ORDER BY {} FOR UPDATE OF t").format(
-        values, source(table.key), table.identifier, key_matches(table), order
+        values, source(table.key), table.quoted, key_matches(table), order
     )
 
 
@@ -59,7 +59,7 @@ def _read_graves(table: Table) -> sql.Composed:
     return sql.SQL(
         "SELECT s.ordinal, g.life, g.deleted, g.saw, g.stamps, g.cells FROM {} JOIN kuroshio.tombstone g"
         " ON g.nspname = {} AND g.relname = {} AND g.key = {} ORDER BY g.key FOR UPDATE OF g"
-    ).format(source(table.key), sql.Literal(table.schema), sql.Literal(table.name), key_text(table))
+    ).format(source(table.key), Constant(table.schema), Constant(table.name), key_text(table))
 
 
 def _local(table: Table, live: tuple[Stamps, list[object]] | None, grave: list[object] | None) -> Local:
@@ -96,19 +96,19 @@ def insert(connection: Connection, table: Table, key: Key, row: Row, seen: int) 
     names = [*table.key, *(name for name in table.values if name in row.cells)]
     values = [*key, *(row.cells[name].value for name in names[len(key) :])]
     query = sql.SQL("INSERT INTO {} ({}, {}) OVERRIDING SYSTEM VALUE VALUES ({}, %s::bigint[])").format(
-        table.identifier,
-        sql.SQL(", ").join(map(sql.Identifier, names)),
-        sql.Identifier(STAMPS),
-        sql.SQL(", ").join(sql.SQL("%s::text::{}").format(sql.SQL(table.types[name])) for name in names),
+        table.quoted,
+        sql.SQL(", ").join(map(Quoted, names)),
+        Quoted(STAMPS),
+        sql.SQL(", ").join(sql.SQL("%s::text::{}").format(type_name(table.types[name])) for name in names),
     )
     connection.execute(query, [*map(_text, values), row.stamps(seen).pack()])
 
 
 def update(connection: Connection, table: Table, key: Key, row: Row, changed: Sequence[str], seen: int) -> None:
     """Write the changed cells and the stamps of a row that is locked."""
-    sets = [sql.SQL("{} = %s::text::{}").format(sql.Identifier(name), sql.SQL(table.types[name])) for name in changed]
+    sets = [sql.SQL("{} = %s::text::{}").format(Quoted(name), type_name(table.types[name])) for name in changed]
     query = sql.SQL("UPDATE {} t SET {} WHERE {}").format(
-        table.identifier, sql.SQL(", ").join([*sets, sql.SQL("kuroshio = %s::bigint[]")]), _one(table)
+        table.quoted, sql.SQL(", ").join([*sets, sql.SQL("kuroshio = %s::bigint[]")]), _one(table)
     )
     values = [_text(row.cells[name].value) for name in changed]
     connection.execute(query, [*values, row.stamps(seen).pack(), *map(_text, key)], prepare=True)
@@ -116,12 +116,12 @@ def update(connection: Connection, table: Table, key: Key, row: Row, changed: Se
 
 def delete(connection: Connection, table: Table, key: Key) -> None:
     """Remove a row that is locked."""
-    connection.execute(sql.SQL("DELETE FROM {} t WHERE {}").format(table.identifier, _one(table)), [*map(_text, key)])
+    connection.execute(sql.SQL("DELETE FROM {} t WHERE {}").format(table.quoted, _one(table)), [*map(_text, key)])
 
 
 def _one(table: Table) -> sql.Composed:
     return sql.SQL(" AND ").join(
-        sql.SQL("t.{} = %s::text::{}").format(sql.Identifier(name), sql.SQL(table.types[name])) for name in table.key
+        sql.SQL("t.{} = %s::text::{}").format(Quoted(name), type_name(table.types[name])) for name in table.key
     )
 
 
@@ -167,10 +167,10 @@ def has_children(connection: Connection, table: Table, key: Key) -> bool:
             continue
         values = [_text(key[table.key.index(name)]) for name in reference.parent_columns]
         matches = sql.SQL(" AND ").join(
-            sql.SQL("c.{} = %s::text::{}").format(sql.Identifier(child), sql.SQL(table.types[parent]))
+            sql.SQL("c.{} = %s::text::{}").format(Quoted(child), type_name(table.types[parent]))
             for child, parent in zip(reference.columns, reference.parent_columns, strict=True)
         )
-        query = sql.SQL("SELECT FROM {} c WHERE {} LIMIT 1").format(sql.Identifier(*reference.parent), matches)
+        query = sql.SQL("SELECT FROM {} c WHERE {} LIMIT 1").format(Quoted(*reference.parent), matches)
         if connection.execute(query, values).fetchone() is not None:
             return True
     return False

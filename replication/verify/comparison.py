@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from psycopg import sql
 
 from replication.errors import UsageError
-from replication.postgres.catalog import Table, describe
+from replication.postgres.catalog import Quoted, Table, describe
 from replication.postgres.connect import Connection
 from replication.sites import at_each
 from replication.verify.digests import Digests
@@ -126,15 +126,15 @@ def _difference(sites: Sites, digests: Digests, key: tuple[str, ...], states: St
 
 _GHOSTS = """
 SELECT t.key FROM kuroshio.tombstone t JOIN {table} r ON t.key = {key}
- WHERE t.nspname = %s AND t.relname = %s ORDER BY t.key LIMIT %s"""
+ WHERE t.nspname = %s AND t.relname = %s AND t.stamps IS NOT NULL ORDER BY t.key LIMIT %s"""
 
 
 def _ghosts(site: str, connection: Connection, table: Table) -> list[Difference]:
-    """Rows that live beside their own tombstone."""
+    """Rows that live beside a tombstone which says that they do not: one that outlived its delete keeps a bare one."""
     key = sql.SQL("ARRAY[{}]").format(
-        sql.SQL(", ").join(sql.SQL("r.{}::text").format(sql.Identifier(name)) for name in table.key)
+        sql.SQL(", ").join(sql.SQL("r.{}::text").format(Quoted(name)) for name in table.key)
     )
-    query = sql.SQL(_GHOSTS).format(table=table.identifier, key=key)
+    query = sql.SQL(_GHOSTS).format(table=table.quoted, key=key)
     return [
         Difference(
             str(table),

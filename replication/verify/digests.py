@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from psycopg import sql
 
-from replication.postgres.catalog import STAMPS, Table
+from replication.postgres.catalog import STAMPS, Quoted, Table
 from replication.postgres.connect import Connection
 
 _FETCH_ROWS = 2000
@@ -67,8 +67,8 @@ class Digests:
         """The table's buckets that hold any row."""
         parts = [*self._columns, self._stamps] if self.stamped else self._columns
         digest = sql.SQL("md5(ROW({})::text)").format(sql.SQL(", ").join(parts))
-        query = sql.SQL(_BUCKETS).format(place=self._place, digest=digest, table=self.table.identifier)
-        return {str(name): Bucket(int(str(rows)), str(found)) for name, rows, found in connection.execute(query)}
+        query = sql.SQL(_BUCKETS).format(place=self._place, digest=digest, table=self.table.quoted)
+        return {str(name): Bucket(int(str(rows)), str(found)) for name, rows, found in connection.execute(query, ())}
 
     def rows(self, connection: Connection, buckets: Sequence[str]) -> Generator[RowDigest, None, None]:
         """The rows of these buckets, in the order of their places."""
@@ -77,7 +77,7 @@ class Digests:
             key=self._key,
             data=sql.SQL("md5(ROW({})::text)").format(sql.SQL(", ").join(self._columns)),
             stamps=sql.SQL("md5(({})::text)").format(self._stamps) if self.stamped else sql.SQL("''"),
-            table=self.table.identifier,
+            table=self.table.quoted,
         )
         with connection.transaction(), closing(connection.cursor("kuroshio_rows")) as cursor:
             cursor.itersize = _FETCH_ROWS
@@ -91,7 +91,7 @@ class Digests:
             sql.SQL("md5(ROW({})::text)").format(self._stamps if name == STAMPS else _text(name)) for name in names
         ]
         query = sql.SQL("SELECT {} FROM {} WHERE {}").format(
-            sql.SQL(", ").join(parts) if parts else sql.SQL("1"), self.table.identifier, self._with_key
+            sql.SQL(", ").join(parts) if parts else sql.SQL("1"), self.table.quoted, self._with_key
         )
         row = connection.execute(query, (*key, list(key))).fetchone()
         return None if row is None else dict(zip(names, map(str, row), strict=False))
@@ -110,17 +110,17 @@ class Digests:
 
     @property
     def _stamps(self) -> sql.Composable:
-        return sql.SQL("{0}[1:1] || {0}[3:]").format(sql.Identifier(STAMPS))
+        return sql.SQL("{0}[1:1] || {0}[3:]").format(Quoted(STAMPS))
 
     @property
     def _with_key(self) -> sql.Composable:
         """By the key's own types, for the index's sake, and by its text, for what is equal and spelled otherwise."""
         parts: list[sql.Composable] = [
-            sql.SQL("{} = %s::{}").format(sql.Identifier(name), sql.SQL(self.table.types[name]))
+            sql.SQL("{} = %s::{}").format(Quoted(name), sql.SQL(self.table.types[name]))
             for name in self.table.key
         ]
         return sql.SQL(" AND ").join([*parts, sql.SQL("{} = %s").format(self._key)])
 
 
 def _text(name: str) -> sql.Composed:
-    return sql.SQL("{}::text").format(sql.Identifier(name))
+    return sql.SQL("{}::text").format(Quoted(name))

@@ -139,7 +139,7 @@ def test_a_row_that_lives_beside_its_own_tombstone_is_named(equal: Pair) -> None
     """Pitfall P3."""
     equal.run(
         equal.beta,
-        "INSERT INTO kuroshio.tombstone (nspname, relname, key, deleted, saw) VALUES (%s, 't', %s, 9, '{1,0}')",
+        "INSERT INTO kuroshio.tombstone (nspname, relname, key, deleted, saw, stamps) VALUES (%s, 't', %s, 9, '{1,0}', '{1,0}')",
         (equal.schema, ["7", chr(19968 + 7)]),
     )
     found = only(verify(equal))
