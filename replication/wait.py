@@ -18,8 +18,10 @@ from replication.postgres.connect import Connection
 from replication.sites import at_each
 
 POLL_SECONDS = 0.05
-SILENT_SECONDS = 15.0
-"""A daemon writes its record every second; on the packed lane a message comes every five."""
+RECORD_SECONDS = 5.0
+"""A daemon writes its record every second."""
+SILENT_SECONDS = 12.0
+"""On the packed lane a message comes every five."""
 
 Sites = Mapping[str, Connection]
 
@@ -123,10 +125,10 @@ def _hint(sites: Sites, origin: str, reader: str, reading: tuple[object, ...] | 
         )
         .fetchone()
     )
-    if capture is None or capture[0] != "running" or float(str(capture[2])) > SILENT_SECONDS:
+    if capture is None or capture[0] != "running" or float(str(capture[2])) > RECORD_SECONDS:
         reason = f" ({capture[1]})" if capture and capture[1] else ""
         return f"capture does not run at {origin}{reason}: start it, or see its log"
-    if reading is None or float(str(reading[2])) > SILENT_SECONDS:
+    if reading is None or float(str(reading[2])) > RECORD_SECONDS:
         return f"apply does not run at {reader}: start it, or see its log"
     state, why, _, heard, _ = reading
     if state == "stopped":

@@ -26,8 +26,11 @@ SELECT s.incarnation, c.state AS capture_state, c.reason AS capture_reason, c.co
 
 _POSITIONS = """
 SELECT p.origin, p.incarnation, p.lsn::text, p.commit_time, r.state, r.reason, r.lane, r.heard_at,
-       r.clock_offset_seconds, r.refused, r.duplicates, r.retries
+       r.updated_at AS recorded_at, r.clock_offset_seconds, r.refused, r.duplicates, r.retries
   FROM kuroshio.position p FULL JOIN kuroshio.reading r USING (origin) ORDER BY origin"""
+
+
+RECORD_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,12 @@ class SiteReport:
     detail: Mapping[str, Any]
     positions: Mapping[str, Mapping[str, Any]]
     """By origin: where its changes are applied up to, and how reading it goes."""
+
+    @property
+    def apply_running(self) -> bool | None:
+        """Apply writes its record every second. None: it never ran."""
+        recorded = [at["recorded_at"] for at in self.positions.values() if at["recorded_at"] is not None]
+        return (self.view.now - max(recorded)).total_seconds() < RECORD_SECONDS if recorded else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +71,7 @@ def _site_json(report: SiteReport) -> dict[str, Any]:
     return {
         "reached": True,
         "capture_running": view.capture_running,
+        "apply_running": report.apply_running,
         "conflicts": view.conflicts_total,
         "parked": view.parked,
         "set_aside": view.set_aside,

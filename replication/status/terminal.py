@@ -8,7 +8,7 @@ from replication.status.views import LinkView
 
 _COLOURS = {"up": "32", "late": "33", "cut": "31", "stopped": "31;1", "unknown": "35"}
 _HEAD = ("link", "state", "lag", "changes behind", "WAL behind", "known")
-_SITE_HEAD = ("site", "capture", "captured", "slot holds", "conflicts", "parked", "set aside", "tombstones")
+_SITE_HEAD = ("site", "capture", "apply", "captured", "slot holds", "conflicts", "parked", "set aside", "tombstones")
 
 
 def render(report: StatusReport, *, colour: bool) -> str:
@@ -30,6 +30,7 @@ def _site_row(name: str, site: SiteReport) -> tuple[str, ...]:
     return (
         name,
         running,
+        {True: "running", False: "silent", None: "not started"}[site.apply_running],
         f"{detail['changes_captured'] or 0:,}",
         _bytes(detail["slot_retained_bytes"]),
         f"{view.conflicts_total:,}",

@@ -77,29 +77,33 @@ def _require_enlisted(connection: Connection, name: Name) -> Table:
 
 def _compare_table(sites: Sites, table: Table, fence: Fence, report: Report) -> None:
     digests = Digests(table)
-    buckets = read_buckets(sites, digests)
-    result = report.tables[str(table)] = TableResult(row_counts(buckets))
-    unequal = differing(buckets)
-    suspects = read_suspects(sites, digests, unequal)
-    standing: dict[tuple[str, ...], States] = {}
+    report.tables[str(table)] = TableResult()
     for _ in range(LOOKS):
-        if not suspects.states:
+        if _is_settled(sites, digests, fence, report):
             break
-        if late := fence():
-            report.undecided += late
-            break
-        again = read_suspects(sites, digests, unequal)
-        standing = {key: state for key, state in again.states.items() if suspects.states.get(key) == state}
-        suspects = again
-        if standing:
-            break
+    else:
+        report.undecided.append(f"{table}: rows differ and keep changing; run verify again when less is written")
+    for site, connection in sites.items():
+        report.differences += _ghosts(site, connection, table)
+
+
+def _is_settled(sites: Sites, digests: Digests, fence: Fence, report: Report) -> bool:
+    """Two looks at a table, with a fence between them. False: what differed has moved meanwhile, and proves nothing."""
+    result = report.tables[str(digests.table)]
+    buckets = read_buckets(sites, digests)
+    result.rows = row_counts(buckets)
+    suspects = read_suspects(sites, digests, differing(buckets))
+    if not suspects.states:
+        return True
+    if late := fence():
+        report.undecided += late
+        return True
+    again = read_suspects(sites, digests, sorted(suspects.buckets))
+    standing = {key: states for key, states in again.states.items() if suspects.states.get(key) == states}
     if standing:
         result.differing = len(standing) if suspects.is_complete else suspects.total
         report.differences += _named(sites, digests, standing)
-    elif suspects.states:
-        report.undecided.append(f"{table}: {suspects.total} rows differ and keep changing; run verify again")
-    for site, connection in sites.items():
-        report.differences += _ghosts(site, connection, table)
+    return bool(standing) or (suspects.is_complete and not again.states)
 
 
 def _named(sites: Sites, digests: Digests, standing: Mapping[tuple[str, ...], States]) -> list[Difference]:

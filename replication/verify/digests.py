@@ -116,10 +116,14 @@ class Digests:
     def _with_key(self) -> sql.Composable:
         """By the key's own types, for the index's sake, and by its text, for what is equal and spelled otherwise."""
         parts: list[sql.Composable] = [
-            sql.SQL("{} = %s::{}").format(Quoted(name), sql.SQL(self.table.types[name]))
-            for name in self.table.key
+            sql.SQL("{} = %s::{}").format(Quoted(name), sql.SQL(self.table.types[name])) for name in self.table.key
         ]
         return sql.SQL(" AND ").join([*parts, sql.SQL("{} = %s").format(self._key)])
+
+
+def bucket_of(place: str) -> str:
+    """The bucket that a place lies in."""
+    return place[:3]
 
 
 def _text(name: str) -> sql.Composed:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from replication.postgres.connect import Connection
 from replication.sites import at_each
-from replication.verify.digests import Bucket, Digests, RowDigest
+from replication.verify.digests import Bucket, Digests, RowDigest, bucket_of
 
 State = tuple[str, str]
 States = dict[str, State | None]
@@ -22,17 +22,20 @@ class Suspects:
 
     total: int = 0
     states: dict[tuple[str, ...], States] = field(default_factory=dict)
+    buckets: set[str] = field(default_factory=set)
+    """Of the rows that are held."""
 
     @property
     def is_complete(self) -> bool:
         """Are all of them held?"""
         return self.total == len(self.states)
 
-    def add(self, key: tuple[str, ...], states: States) -> None:
+    def add(self, row: RowDigest, states: States) -> None:
         """Count a row, and hold it while there is room."""
         self.total += 1
         if len(self.states) < MOST_HELD:
-            self.states[key] = states
+            self.states[row.key] = states
+            self.buckets.add(bucket_of(row.place))
 
 
 Sites = Mapping[str, Connection]
@@ -63,14 +66,14 @@ def read_suspects(sites: Sites, digests: Digests, buckets: Sequence[str]) -> Sus
                 name: stack.enter_context(closing(digests.rows(connection, buckets)))
                 for name, connection in sites.items()
             }
-            for key, states in merge_rows(streams):
+            for row, states in merge_rows(streams):
                 if len(set(states.values())) > 1:
-                    suspects.add(key, states)
+                    suspects.add(row, states)
     return suspects
 
 
-def merge_rows(streams: Mapping[str, Iterable[RowDigest]]) -> Iterator[tuple[tuple[str, ...], States]]:
-    """Walk the sites' rows together, in the order of their places."""
+def merge_rows(streams: Mapping[str, Iterable[RowDigest]]) -> Iterator[tuple[RowDigest, States]]:
+    """Walk the sites' rows together, in the order of their places: one of the rows with a key, and their states."""
     walks = {name: iter(stream) for name, stream in streams.items()}
     heads = {name: next(walk, None) for name, walk in walks.items()}
     while rows := [row for row in heads.values() if row is not None]:
@@ -81,4 +84,4 @@ def merge_rows(streams: Mapping[str, Iterable[RowDigest]]) -> Iterator[tuple[tup
             states[name] = row.state if row is not None and here else None
             if here:
                 heads[name] = next(walks[name], None)
-        yield first.key, states
+        yield first, states

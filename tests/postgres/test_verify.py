@@ -6,6 +6,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from replication.postgres.catalog import describe
+from replication.verify import suspects
 from replication.verify.comparison import compare
 from replication.verify.digests import Bucket, Digests
 from replication.verify.report import Difference, Report
@@ -139,7 +140,8 @@ def test_a_row_that_lives_beside_its_own_tombstone_is_named(equal: Pair) -> None
     """Pitfall P3."""
     equal.run(
         equal.beta,
-        "INSERT INTO kuroshio.tombstone (nspname, relname, key, deleted, saw, stamps) VALUES (%s, 't', %s, 9, '{1,0}', '{1,0}')",
+        "INSERT INTO kuroshio.tombstone (nspname, relname, key, deleted, saw, stamps)"
+        " VALUES (%s, 't', %s, 9, '{1,0}', '{1,0}')",
         (equal.schema, ["7", chr(19968 + 7)]),
     )
     found = only(verify(equal))
@@ -182,6 +184,29 @@ def test_a_change_on_its_way_is_no_difference(equal: Pair) -> None:
 
     assert verify(equal, fence).equal is True
     assert looks == 2
+
+
+def test_more_changes_on_their_way_than_are_held_are_all_looked_at_again(
+    equal: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of them never arrives, and it is none of those that are held."""
+    monkeypatch.setattr(suspects, "MOST_HELD", 10)
+    statement = "UPDATE t SET amount = 1, kuroshio = '{5,1}'"
+    with as_applied(equal.alpha):
+        equal.run(equal.alpha, statement)
+    rows = Digests(describe(equal.alpha, equal.schema, "t")).rows(equal.alpha, [f"{n:03x}" for n in range(4096)])
+    last = list(rows)[-1].key[0]
+    looks = 0
+
+    def fence() -> list[str]:
+        nonlocal looks
+        looks += 1
+        if looks == 2:
+            with as_applied(equal.beta):
+                equal.run(equal.beta, f"{statement} WHERE a <> {last}")
+        return []
+
+    assert [found.key["a"] for found in verify(equal, fence).differences] == [last]
 
 
 def test_a_row_that_keeps_changing_is_neither_equal_nor_different(equal: Pair) -> None:

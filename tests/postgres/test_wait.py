@@ -102,7 +102,7 @@ def said(pair: Pair, lsn: str, ago: str) -> None:
     pair.run(
         pair.beta,
         "INSERT INTO kuroshio.peer_position (reader, origin, incarnation, lsn, said_at, heard_at, moved_at)"
-        " SELECT 'gamma', 'alpha', 'x', %(l)s, at, at, at FROM (SELECT now() - %(a)s::interval) AS then (at)"
+        " SELECT 'gamma', 'alpha', 'x', %(l)s, at, at, at FROM (SELECT now() - %(a)s::interval) AS heard (at)"
         " ON CONFLICT (reader, origin) DO UPDATE SET lsn = excluded.lsn, heard_at = excluded.heard_at",
         {"l": lsn, "a": ago},
     )
