@@ -2,6 +2,7 @@
 
 import pytest
 
+from replication.postgres.connect import connect
 from replication.status import local_view
 from replication.status.operator import read_status
 from replication.status.terminal import render
@@ -129,6 +130,13 @@ def test_a_position_that_stands_still_is_a_link_that_is_cut(pair: Pair) -> None:
     assert between_others(pair) == "cut"
     said(pair, "0/2", "0 s")
     assert between_others(pair) == "up"
+
+
+def test_the_applications_own_role_may_look(pair: Pair) -> None:
+    said(pair, "0/1", "0 s")
+    with connect(pair.config.sites["beta"].dsn(), name="as app") as session:
+        session.execute("SET ROLE app")
+        assert local_view(session).site == "beta"
 
 
 def test_the_operator_sees_a_site_that_does_not_answer_as_unknown(pair: Pair) -> None:
