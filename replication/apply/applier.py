@@ -7,7 +7,7 @@
    others go on (invariant 6).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ from replication.core.stamps import hlc_of
 from replication.postgres import applying
 from replication.postgres.catalog import ForeignKey, Table
 from replication.postgres.connect import Connection
-from replication.postgres.rows import FastRows, missing_parents
+from replication.postgres.rows import FastRows, Rows, missing_parents
 from replication.wire.message import Section
 
 
@@ -108,10 +108,12 @@ class Applier:
         if left:
             self.merger.merge(table, list(changes_of(section, author, left)))
 
-    def _is_common(self, table: Table, section: Section) -> bool:
-        if section.op == "D" or section.extra or (len(section.columns) == len(table.key) and section.op == "U"):
-            return False
-        return section.op == "I" or not self.tables.has_authority(table, section.columns)
+    @staticmethod
+    def _is_common(table: Table, section: Section) -> bool:
+        """Deletes, updates of a later life and updates of columns that nobody has any more are merged row by row."""
+        if section.op == "U":
+            return "life" not in section.extra and len(section.columns) > len(table.key)
+        return section.op == "I"
 
     def _set_wise(self, table: Table, section: Section, author: Author) -> Sequence[int]:
         """Write what fits; return the indices of what does not."""
@@ -158,14 +160,33 @@ class Applier:
             orphans -= found
 
     def _write(self, table: Table, section: Section, left: Sequence[int]) -> Sequence[int]:
-        whole = len(left) == len(section.moments)
-        values = section.values if whole else [[column[index] for index in left] for column in section.values]
-        moments = section.moments if whole else [section.moments[index] for index in left]
-        seen = section.seen if whole else [section.seen[index] for index in left]
+        pick = _picker(left, len(section.moments))
+        numbers = {name: pick(column) for name, column in self._numbers(table, section).items()}
+        values: list[Any] = [pick(column) for column in section.values]
+        rows = Rows(section.columns, values, pick(section.moments), pick(section.seen), numbers)
         write = self.fast.insert if section.op == "I" else self.fast.update
-        missed = write(self.connection, table, section.columns, values, moments, seen)
-        return [left[index] for index in missed]
+        return [left[index] for index in write(self.connection, table, rows)]
+
+    def _numbers(self, table: Table, section: Section) -> dict[str, Sequence[int]]:
+        """Further stamps of a section's rows: of an insert what it has, of an update all that its rules may compare."""
+        if section.op == "I":
+            extra = dict(section.extra)
+            if "life" in extra:
+                extra["life"] = [life if life > 1 else 0 for life in extra["life"]]
+            return {name: column for name, column in extra.items() if name != "referential"}
+        none = [0] * len(section.moments)
+        ruled = self.tables.with_authority(table, section.columns)
+        return {
+            f"{kind}:{name}": section.extra.get(f"{kind}:{name}", none) for name in ruled for kind in ("term", "epoch")
+        }
 
     def _park(self, section: Section, author: Author, indices: Sequence[int], reason: str, detail: str) -> None:
         for change in changes_of(section, author, indices):
             applying.park(self.connection, change, reason, detail)
+
+
+def _picker(left: Sequence[int], count: int) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    """Takes the rows that are left out of a column."""
+    if len(left) == count:
+        return lambda column: column
+    return lambda column: [column[index] for index in left]

@@ -48,10 +48,10 @@ class Tables:
             found = self._rules[table.qualified] = RowRules(columns, declared.delete)
         return found
 
-    def has_authority(self, table: Table, columns: tuple[str, ...]) -> bool:
-        """May a write of these columns carry an epoch? Then a newer moment alone does not make it the winner."""
+    def with_authority(self, table: Table, columns: tuple[str, ...]) -> list[str]:
+        """Of these columns those whose writes may carry an epoch: there a newer moment alone does not win."""
         rules = self.rules(table)
-        return any(rules.of(name) in RAISES_EPOCH for name in columns if name not in table.key)
+        return [name for name in columns if name not in table.key and rules.of(name) in RAISES_EPOCH]
 
     def rank(self, name: Name) -> int:
         """How many parents a table has above it: parents are written first, children deleted first."""

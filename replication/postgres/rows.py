@@ -6,12 +6,12 @@ target row itself, so READ COMMITTED checks it again after a lock wait (pitfall 
 found by looking at the stamps afterwards, and goes to the merge.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from psycopg import sql
 
-from replication.core.stamps import cell_key
+from replication.core.stamps import EPOCH, LIFE, TERM, cell_key
 from replication.postgres.catalog import STAMPS, Constant, ForeignKey, Quoted, Table, type_name
 from replication.postgres.connect import Connection
 from replication.postgres.parameters import BigintArray, TextArray
@@ -28,49 +28,51 @@ class Statements:
     find_missed: sql.Composed
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What one statement takes, in columns: the key columns first, then the cells; and for each row its stamps.
+
+    ``numbers`` are further stamps by their name on the wire: ``life``, ``epoch:column``, ``term:column``; 0 is none.
+    """
+
+    columns: tuple[str, ...]
+    values: Sequence[Values]
+    moments: Sequence[int]
+    seen: Sequence[int]
+    numbers: Mapping[str, Sequence[int]]
+
+
 @dataclass(slots=True)
 class FastRows:
     """Composes and remembers statements; one instance a connection."""
 
-    _known: dict[tuple[Table | tuple[str, str], str, tuple[str, ...]], Statements] = field(default_factory=dict)
+    _known: dict[tuple[tuple[str, str], str, tuple[str, ...], tuple[str, ...]], Statements] = field(
+        default_factory=dict
+    )
 
-    def insert(
-        self,
-        connection: Connection,
-        table: Table,
-        columns: Sequence[str],
-        values: Sequence[Values],
-        moments: Sequence[int],
-        seen: Sequence[int],
-    ) -> list[int]:
+    def insert(self, connection: Connection, table: Table, rows: Rows) -> list[int]:
         """Insert rows; return the indices of those that were not (the key is there, or was deleted)."""
-        return self._run(connection, table, "I", tuple(columns), values, moments, seen)
+        return self._run(connection, table, "I", rows)
 
-    def update(
-        self,
-        connection: Connection,
-        table: Table,
-        columns: Sequence[str],
-        values: Sequence[Values],
-        moments: Sequence[int],
-        seen: Sequence[int],
-    ) -> list[int]:
-        """Update rows whose newest stamp is ``seen``; return the indices of the others."""
-        return self._run(connection, table, "U", tuple(columns), values, moments, seen)
+    def update(self, connection: Connection, table: Table, rows: Rows) -> list[int]:
+        """Update rows whose newest stamp is ``seen``, where no cell has more authority than the incoming one; return
+        the indices of the others."""
+        return self._run(connection, table, "U", rows)
 
-    def _run(
-        self, connection: Connection, table: Table, op: str, columns: tuple[str, ...],
-        values: Sequence[Values], moments: Sequence[int], seen: Sequence[int],
-    ) -> list[int]:  # fmt: skip
-        statements = self._known.get((table.qualified, op, columns))
+    def _run(self, connection: Connection, table: Table, op: str, rows: Rows) -> list[int]:
+        kind = table.qualified, op, rows.columns, tuple(rows.numbers)
+        statements = self._known.get(kind)
         if statements is None:
             compose = _insert if op == "I" else _update
-            statements = self._known[table.qualified, op, columns] = compose(table, columns)
-        parameters = [*(TextArray(column) for column in values), BigintArray(moments), BigintArray(seen)]
-        if connection.execute(statements.write, parameters, prepare=True).rowcount == len(moments):
+            statements = self._known[kind] = compose(table, rows.columns, kind[3])
+        values, moments = [TextArray(column) for column in rows.values], BigintArray(rows.moments)
+        numbers = [BigintArray(column) for column in rows.numbers.values()]
+        written = connection.execute(
+            statements.write, [*values, moments, BigintArray(rows.seen), *numbers], prepare=True
+        )
+        if written.rowcount == len(rows.moments):
             return []
-        keys = [TextArray(values[place]) for place, _ in enumerate(table.key)]
-        missed = connection.execute(statements.find_missed, [*keys, BigintArray(moments)])
+        missed = connection.execute(statements.find_missed, [*values[: len(table.key)], moments])
         return [int(str(ordinal)) - 1 for (ordinal,) in missed.fetchall()]
 
     def forget(self) -> None:
@@ -104,10 +106,28 @@ def key_text(table: Table) -> sql.Composed:
     return sql.SQL("ARRAY[{}]").format(sql.SQL(", ").join(Quoted("s", f"c{place}") for place in range(len(table.key))))
 
 
-def _insert(table: Table, columns: tuple[str, ...]) -> Statements:
+def _number_key(name: str) -> int:
+    """Where a row's stamps keep the number of this name."""
+    kind, _, column = name.partition(":")
+    return LIFE if kind == "life" else cell_key(column, EPOCH if kind == "epoch" else TERM)
+
+
+def _with_numbers(stamps: sql.Composable, numbers: Sequence[str]) -> sql.Composable:
+    for place, name in enumerate(numbers):
+        stamps = sql.SQL("kuroshio.put_number({}, {}, s.{})").format(
+            stamps, Constant(_number_key(name)), Quoted(f"n{place}")
+        )
+    return stamps
+
+
+def _source(columns: tuple[str, ...], numbers: Sequence[str]) -> sql.Composed:
+    return source(columns, "moment", "seen", *(f"n{place}" for place in range(len(numbers))))
+
+
+def _insert(table: Table, columns: tuple[str, ...], numbers: tuple[str, ...]) -> Statements:
     write = sql.SQL(
         "INSERT INTO {table} ({names}, {stamps}) OVERRIDING SYSTEM VALUE"
-        " SELECT {casts}, ARRAY[s.moment, s.seen] FROM {source}"
+        " SELECT {casts}, {stamp} FROM {source}"
         " WHERE NOT EXISTS (SELECT FROM kuroshio.tombstone g"
         " WHERE g.nspname = {schema} AND g.relname = {name} AND g.key = {key}) ON CONFLICT ({conflict}) DO NOTHING"
     ).format(
@@ -115,7 +135,8 @@ def _insert(table: Table, columns: tuple[str, ...]) -> Statements:
         names=sql.SQL(", ").join(map(Quoted, columns)),
         stamps=Quoted(STAMPS),
         casts=sql.SQL(", ").join(cast(table, column, place) for place, column in enumerate(columns)),
-        source=source(columns, "moment", "seen"),
+        stamp=_with_numbers(sql.SQL("ARRAY[s.moment, s.seen]"), numbers),
+        source=_source(columns, numbers),
         schema=Constant(table.schema),
         name=Constant(table.name),
         key=key_text(table),
@@ -124,30 +145,38 @@ def _insert(table: Table, columns: tuple[str, ...]) -> Statements:
     return Statements(write, _find_missed(table, sql.SQL("t.kuroshio[1] <> s.moment")))
 
 
-def _update(table: Table, columns: tuple[str, ...]) -> Statements:
+def _update(table: Table, columns: tuple[str, ...], numbers: tuple[str, ...]) -> Statements:
     names = columns[len(table.key) :]
     keys = sorted(cell_key(name) for name in names)
-    pairs = sql.SQL(", ").join(sql.SQL("{}, s.moment").format(Constant(key)) for key in keys)
-    write = sql.SQL(
-        "UPDATE {table} t SET {sets}, kuroshio = CASE cardinality(t.kuroshio) WHEN 2"
-        " THEN ARRAY[t.kuroshio[1], s.seen, {pairs}]"
+    stamps = sql.SQL(
+        "CASE cardinality(t.kuroshio) WHEN 2 THEN ARRAY[t.kuroshio[1], s.seen, {pairs}]"
         " ELSE kuroshio.restamp(t.kuroshio, {keys}::bigint[], s.moment, s.seen) END"
-        " FROM {source} WHERE {matches} AND {newest} = s.seen"
     ).format(
+        pairs=sql.SQL(", ").join(sql.SQL("{}, s.moment").format(Constant(key)) for key in keys),
+        keys=Constant("{" + ",".join(map(str, keys)) + "}"),
+    )
+    write = sql.SQL("UPDATE {table} t SET {sets}, kuroshio = {stamps} FROM {source} WHERE {guards}").format(
         table=table.quoted,
         sets=sql.SQL(", ").join(
             sql.SQL("{} = {}").format(Quoted(name), cast(table, name, place + len(table.key)))
             for place, name in enumerate(names)
         ),
-        pairs=pairs,
-        keys=Constant("{" + ",".join(map(str, keys)) + "}"),
-        source=source(columns, "moment", "seen"),
-        matches=key_matches(table),
-        newest=_NEWEST,
+        stamps=_with_numbers(stamps, numbers),
+        source=_source(columns, numbers),
+        guards=sql.SQL(" AND ").join([key_matches(table), sql.SQL("{} = s.seen").format(_NEWEST), *_guards(numbers)]),
     )
-    return Statements(
-        write, _find_missed(table, sql.SQL("kuroshio.get(t.kuroshio, {}) <> s.moment").format(Constant(keys[0])))
-    )
+    missed = sql.SQL("kuroshio.get(t.kuroshio, {}) <> s.moment").format(Constant(keys[0]))
+    return Statements(write, _find_missed(table, missed))
+
+
+def _guards(numbers: tuple[str, ...]) -> Iterator[sql.Composed]:
+    """The incoming moment is newer than every local one; so no local cell wins that has the same term and no greater
+    epoch. A new term is the merge's business."""
+    for place, name in enumerate(numbers):
+        compare = sql.SQL("<=") if name.startswith("epoch:") else sql.SQL("=")
+        yield sql.SQL("kuroshio.get(t.kuroshio, {}) {} s.{}").format(
+            Constant(_number_key(name)), compare, Quoted(f"n{place}")
+        )
 
 
 def _find_missed(table: Table, differs: sql.Composable) -> sql.Composed:

@@ -203,6 +203,11 @@ BEGIN
     RETURN stamps[1 : at - 1] || ARRAY[key, number] || stamps[at : cardinality(stamps)];
 END $$;
 
+-- The same, where 0 says that there is nothing to put.
+CREATE OR REPLACE FUNCTION kuroshio.put_number(stamps bigint[], key bigint, number bigint) RETURNS bigint[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE number WHEN 0 THEN stamps ELSE kuroshio.put(stamps, key, number) END;
+
 -- The stamps after a write at moment that saw seen: one moment under several keys, which are sorted.
 CREATE OR REPLACE FUNCTION kuroshio.restamp(stamps bigint[], keys bigint[], moment bigint, seen bigint) RETURNS bigint[]
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
