@@ -154,11 +154,17 @@ END $body$ $$, 'on_insert_' || suffix, head || CASE WHEN plain_key THEN '' ELSE 
     EXECUTE format($$CREATE OR REPLACE FUNCTION kuroshio.%I() RETURNS trigger %s AS $body$
 BEGIN
     -- Here, and not before the insert: an INSERT ... ON CONFLICT DO NOTHING may yet come to nothing (pitfall P6).
-    IF NOT pg_replication_origin_session_is_setup() THEN
-        DELETE FROM kuroshio.tombstone WHERE nspname = %L AND relname = %L AND key = ARRAY[%s];
+    IF NEW.kuroshio[2] > 0 THEN
+        DELETE FROM kuroshio.tombstone WHERE nspname = %L AND relname = %L AND key = ARRAY[%s] AND life < kuroshio.get(NEW.kuroshio, 8589934592);
+    END IF;
+    -- The insert waited for apply, which deleted the row with this key after the trigger above had looked (pitfall P3).
+    IF EXISTS (SELECT FROM kuroshio.tombstone WHERE nspname = %L AND relname = %L AND key = ARRAY[%s]) THEN
+        RAISE EXCEPTION 'the row with this key of %%.%% was deleted by another site while it was inserted here', TG_TABLE_SCHEMA, TG_TABLE_NAME
+            USING HINT = 'Try the transaction again.', ERRCODE = 'serialization_failure';
     END IF;
     RETURN NULL;
-END $body$ $$, 'on_return_' || suffix, head || CASE WHEN plain_key THEN '' ELSE pinned END, schema_name, table_name, key_text_new);
+END $body$ $$, 'on_return_' || suffix, head || CASE WHEN plain_key THEN '' ELSE pinned END, schema_name, table_name, key_text_new,
+        schema_name, table_name, key_text_new);
 
     EXECUTE format($$CREATE OR REPLACE FUNCTION kuroshio.%I() RETURNS trigger %s AS $body$
 DECLARE
@@ -195,7 +201,7 @@ END $body$ $$, 'on_delete_' || suffix, head || pinned, schema_name, table_name, 
 
     EXECUTE format($$
         CREATE OR REPLACE TRIGGER "~~kuroshio_insert" BEFORE INSERT ON %1$s FOR EACH ROW EXECUTE FUNCTION kuroshio.%2$I();
-        CREATE OR REPLACE TRIGGER "~~kuroshio_return" AFTER INSERT ON %1$s FOR EACH ROW WHEN (NEW.kuroshio[2] > 0) EXECUTE FUNCTION kuroshio.%3$I();
+        CREATE OR REPLACE TRIGGER "~~kuroshio_return" AFTER INSERT ON %1$s FOR EACH ROW WHEN (NOT pg_replication_origin_session_is_setup()) EXECUTE FUNCTION kuroshio.%3$I();
         CREATE OR REPLACE TRIGGER "~~kuroshio_update" BEFORE UPDATE ON %1$s FOR EACH ROW EXECUTE FUNCTION kuroshio.%4$I();
         CREATE OR REPLACE TRIGGER "~~kuroshio_delete" BEFORE DELETE ON %1$s FOR EACH ROW EXECUTE FUNCTION kuroshio.%5$I();
         CREATE OR REPLACE TRIGGER "~~kuroshio_truncate" BEFORE TRUNCATE ON %1$s FOR EACH STATEMENT EXECUTE FUNCTION kuroshio.refuse_truncate();

@@ -1,6 +1,8 @@
 """Local writes are stamped as replication/core/stamps.py says, whatever the column and the statement."""
 
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -125,6 +127,34 @@ def test_a_delete_and_an_insert_in_one_transaction_keep_their_order(pair: Pair) 
     [(_, life, deleted, saw, *_)] = tombstones(pair)
     assert life == 2
     assert int(str(deleted)) > newest(saw)  # type: ignore[arg-type]
+
+
+def test_an_insert_that_waited_for_the_delete_of_its_key_to_be_applied_is_told_to_try_again(pair: Pair) -> None:
+    """Pitfall P3: its trigger looked for the tombstone too early, and the row would live below it, here alone."""
+    simple(pair)
+    [base, *_] = stamps_of(pair, pair.alpha, "id = 1")
+    site = next(iter(pair.config.sites.values()))
+    insert = f"INSERT INTO {pair.schema}.t VALUES (1, 'again', '')".encode()
+    with connect(site.dsn(), name="user") as user, ThreadPoolExecutor(1) as pool:
+        with as_applied(pair.alpha), pair.alpha.transaction():
+            pair.run(pair.alpha, "DELETE FROM t")
+            pair.alpha.execute(
+                "INSERT INTO kuroshio.tombstone (nspname, relname, key, deleted, saw) VALUES (%s, 't', '{1}', %s, %s)",
+                (pair.schema, base + 1024, [base, 0]),
+            )
+            waiting = pool.submit(user.execute, insert)
+            _await_lock(pair.alpha, user.info.backend_pid)
+        with pytest.raises(psycopg.errors.SerializationFailure, match="was deleted by another site"):
+            waiting.result(10)
+        user.execute(insert)
+    assert number_under(stamps_of(pair, pair.alpha, "id = 1"), LIFE) == 2
+
+
+def _await_lock(session: Connection, pid: int) -> None:
+    end = time.monotonic() + 10
+    query = "SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = %s"
+    while session.execute(query, (pid,)).fetchone() != (True,):
+        assert time.monotonic() < end, "waited 10 s in vain until the insert waits"
 
 
 def test_an_insert_that_comes_to_nothing_keeps_the_tombstone(pair: Pair) -> None:
