@@ -155,11 +155,26 @@ class Session:
             self._lanes.start(announcement, own.live_lsn, now_us())
         if opens:
             self._publisher.publish(directory_name(own.name), announcement, 0)
+            self._delete(self._superseded())
         start = min(tails.live_lsn, tails.packed_lsn)
         self._stream = SlotStream(self._tools.site.dsn(), SLOT, start, [REPLICATION_SET])
         events.logger().info(events.CAPTURE_STARTED, lsn=format_lsn(start), incarnation=own.incarnation)
         self._watch()
         self._tick()
+
+    def _superseded(self) -> list[str]:
+        """The lanes of the logs before this one, where every peer has applied all that this one does not hold. Who
+        still reads them would wait in vain; and a stream to which nobody writes is never shortened."""
+        own = self._own
+        applied = capturing.applied_by_peers(self._connection, own)
+        passed = stable([applied.get(peer) for peer in self._tools.config.sites if peer != own.name])
+        if passed is None or passed < own.lineage[-1][1]:
+            return []
+        return [stream_name(own.name, token, lane) for token, _ in own.lineage[:-1] for lane in LANES]
+
+    def _delete(self, streams: list[str]) -> None:
+        if streams:
+            self._publisher.delete(streams[0], self._guarded(lambda: self._delete(streams[1:])))
 
     def _header(self, from_lsn: int) -> Header:
         return Header(
