@@ -26,7 +26,7 @@ def main() -> int:
         for part in [part for part in parts if figures.has(part.keys)]:
             print(f"{part.name}: was measured at this commit (--again measures it anew)", flush=True)
             parts.remove(part)
-    failed = [part.name for part in parts if not _run(part, options.size or part.size, figures)]
+    failed = [part.name for part in parts if not run(part, options.size or part.size, figures)]
     print(f"figures: {file}" + (f"; FAILED: {', '.join(failed)}" if failed else ""))
     return 1 if failed else 0
 
@@ -48,7 +48,7 @@ def _chosen(only: Sequence[str] | None, *, long: bool) -> list[Part]:
     return list(LONG if long else SHORT)
 
 
-def _run(part: Part, size: int, figures: Figures) -> bool:
+def run(part: Part, size: int, figures: Figures) -> bool:
     """Measure one part; its keys are in the file afterwards, or are not."""
     print(f"{part.name}: {size:,} {part.unit}", flush=True)
     begun = time.monotonic()
