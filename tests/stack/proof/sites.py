@@ -81,7 +81,8 @@ class Sites:
 
     def _difference(self, names: Sequence[str], table: str) -> str:
         lines = [f"{name}: {self.digest(name, table)}, parked {self.parked(name)}" for name in names]
-        query = f"SELECT md5(r::text), r::text FROM (SELECT to_jsonb(t) - 'kuroshio', t.kuroshio[1:1] || t.kuroshio[3:] FROM {table} t) r"
+        state = "to_jsonb(t) - 'kuroshio', t.kuroshio[1:1] || t.kuroshio[3:]"
+        query = f"SELECT md5(r::text), r::text FROM (SELECT {state} FROM {table} t) r"
         rows: dict[str, dict[str, str]] = {name: dict(self.run(name, query)) for name in names}
         first = rows[names[0]]
         for name in names[1:]:
