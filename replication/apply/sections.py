@@ -1,10 +1,40 @@
 """From the wire's sections, in columns, to single changes: pure."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TypeVar
 
 from replication.core.arrays import parse_integers
 from replication.core.changes import Author, Change
-from replication.wire.message import Section
+from replication.wire.message import SENT_LSN, Section
+
+T = TypeVar("T")
+
+
+def unapplied(sections: Sequence[Section], lsn: int) -> list[Section]:
+    """Without the rows of transactions that end at or before the position ``lsn``: an earlier log held them in other
+    messages. A position is where a transaction ends or, of a heartbeat, between two; so they commit before it."""
+    left = (_unapplied(section, lsn) for section in sections)
+    return [section for section in left if section.moments]
+
+
+def _unapplied(section: Section, lsn: int) -> Section:
+    sent = section.extra.get(SENT_LSN)
+    if sent is None:
+        return section
+    left = [index for index, commit in enumerate(sent) if commit == 0 or commit >= lsn]
+
+    def pick(column: Sequence[T]) -> list[T]:
+        return [column[index] for index in left]
+
+    return replace(
+        section,
+        values=[pick(column) for column in section.values],
+        moments=pick(section.moments),
+        seen=pick(section.seen),
+        extra={name: pick(column) for name, column in section.extra.items() if name != SENT_LSN},
+        blobs={name: pick(column) for name, column in section.blobs.items()},
+    )
 
 
 def changes_of(section: Section, author: Author, indices: Iterator[int] | Sequence[int]) -> Iterator[Change]:

@@ -19,6 +19,7 @@ from replication import events, metrics
 from replication.apply.applier import Applier, is_of_the_moment
 from replication.apply.incoming import Incoming
 from replication.apply.merging import Merger
+from replication.apply.sections import unapplied
 from replication.apply.tables import Tables
 from replication.clock import now_us, to_datetime
 from replication.core.changes import Author, Change
@@ -173,7 +174,7 @@ class Writer:
         if decision is Step.DUPLICATE:
             self._heard(header)
             return False
-        self._applier.apply(one.sections, self._author(header), careful=careful)
+        self._applier.apply(unapplied(one.sections, lsn), self._author(header), careful=careful)
         self._advance(one, places, _moments(one.sections))
         return True
 
@@ -193,9 +194,9 @@ class Writer:
             author, moments = self._author(header), [_moments(one.sections)]
             for body in applying.staged_bodies(connection, header.origin, part.xid):
                 staged = decode_sections(read_header(body, lambda *_: None)[1])
-                self._applier.apply(staged, author, careful=careful)
+                self._applier.apply(unapplied(staged, place.position.lsn), author, careful=careful)
                 moments.append(_moments(staged))
-            self._applier.apply(one.sections, author, careful=careful)
+            self._applier.apply(unapplied(one.sections, place.position.lsn), author, careful=careful)
             self._advance(one, places, join_moments(moments))
         applying.drop_parts(connection, header.origin, part.xid)
         return True

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from replication.capture.gather import Batch
+from replication.capture.gather import Batch, Buffer
 from replication.capture.shapes import Plan
 from replication.core.arrays import parse_array
 from replication.errors import InvariantError
@@ -19,12 +19,13 @@ class Deletes:
         self._key_of = key_of
         self._plans: dict[tuple[str, str], Plan | None] = {}
 
-    def __call__(self, event: Insert | Update, batch: Batch) -> None:
+    def __call__(self, event: Insert | Update, batch: Batch) -> Buffer | None:
+        """Put a delete into its buffer and return that; None where the table is not replicated any more."""
         row = dict(zip(event.relation.columns, event.values, strict=True))
         table = _text(row["nspname"]), _text(row["relname"])
         plan = self._plan(table)
         if plan is None:
-            return
+            return None
         key = parse_array(_text(row["key"]))
         buffer = batch.buffer(plan)
         buffer.add(tuple(part.encode() for part in key if part is not None), int(_text(row["deleted"])), 0)
@@ -34,7 +35,7 @@ class Deletes:
             default = 1 if name == "life" else 0
             if number != default or name in buffer.extra:
                 buffer.set_extra(name, number, default)
-        batch.changes += 1
+        return buffer
 
     def _plan(self, table: tuple[str, str]) -> Plan | None:
         if table not in self._plans:

@@ -3,6 +3,8 @@
 1. A batch holds whole transactions, or (``part``) a run of one large transaction's changes.
 2. Where a large transaction is cut depends on that transaction alone, so that a rebuilt log cuts it alike.
 3. What travels is decided by fresh stamps: a row without any, or a cell without one, stays home.
+4. What an earlier session may have sent, cut otherwise, bears its transaction's LSN in each row, so that a reader whose
+   position lies within a message leaves out what it has applied: of that it may have forgotten the tombstones.
 """
 
 from collections.abc import Callable
@@ -12,7 +14,7 @@ from typing import Any
 from replication.capture.shapes import Plan, Shape, fresh_keys, require_values
 from replication.core.stamps import LIFE, join_moments
 from replication.errors import InvariantError
-from replication.wire.message import Section
+from replication.wire.message import SENT_LSN, Section
 from replication.wire.pglogical import Begin, Commit, Insert, Relation, Update
 
 Describe = Callable[[Relation], Shape | None]
@@ -130,7 +132,7 @@ class Gatherer:
     """Feeds on decoder events; ``batch`` holds what is complete, ``parts`` what was cut off a large transaction."""
 
     def __init__(
-        self, describe: Describe, tombstone: Callable[[Insert | Update, Batch], None], part_changes: int
+        self, describe: Describe, tombstone: Callable[[Insert | Update, Batch], Buffer | None], part_changes: int
     ) -> None:
         self._describe = describe
         self._tombstone = tombstone
@@ -143,6 +145,9 @@ class Gatherer:
         self._in_transaction = 0
         self._part_number = 0
         self._xid = 0
+        self._sent_lsn = 0
+        self.sent_until = 0
+        """Transactions that commit before this LSN may have been sent before."""
         self.is_open = False
         """A transaction has begun and not ended."""
 
@@ -164,6 +169,7 @@ class Gatherer:
         self._xid = event.xid
         self.is_open = True
         self._in_transaction = self._part_number = 0
+        self._sent_lsn = event.commit_lsn if event.commit_lsn < self.sent_until else 0
         self._marks = None
 
     def _commit(self, event: Commit) -> None:
@@ -227,14 +233,14 @@ class Gatherer:
         if event.relation.name == "fence":
             self.batch.fenced = True
         elif event.relation.name == "tombstone":
-            before = self.batch.changes
-            self._tombstone(event, self.batch)
-            if self.batch.changes > before:
-                self.batch.changes = before
-                self._count(next(reversed(self.batch.buffers.values())))
+            buffer = self._tombstone(event, self.batch)
+            if buffer is not None:
+                self._count(buffer)
 
     def _count(self, buffer: Buffer) -> None:
         """One more change in this transaction; the second one notes where the transaction began in each buffer."""
+        if self._sent_lsn:
+            buffer.set_extra(SENT_LSN, self._sent_lsn, 0)
         self.batch.changes += 1
         count = self._in_transaction = self._in_transaction + 1
         if count == 1:

@@ -156,6 +156,9 @@ class Session:
         if opens:
             self._publisher.publish(directory_name(own.name), announcement, 0)
             self._delete(self._superseded())
+        # A log that was lost may have held all that is in the WAL by now.
+        ends = (tails.live_lsn, tails.packed_lsn) if tails.intact else (capturing.flushed(self._connection),)
+        self._gatherer.sent_until = max(ends)
         start = min(tails.live_lsn, tails.packed_lsn)
         self._stream = SlotStream(self._tools.site.dsn(), SLOT, start, [REPLICATION_SET])
         events.logger().info(events.CAPTURE_STARTED, lsn=format_lsn(start), incarnation=own.incarnation)

@@ -50,6 +50,8 @@ from replication.wire.signing import SIGNATURE_SIZE
 
 MAX_ROWS: Final = 1_000_000
 MAX_CELLS: Final = 16_000_000
+SENT_LSN: Final = "lsn"
+"""The extra integers of rows that may have been sent before: where their transaction committed; 0 for the others."""
 LIVE_LEVEL: Final = 1
 PACKED_LEVEL: Final = 9
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from replication.apply.sections import unapplied
 from replication.capture.deletes import Deletes
 from replication.capture.gather import Batch, Gatherer
 from replication.capture.shapes import Shape, shape_of
@@ -140,3 +141,15 @@ def test_a_life_is_told_for_each_row_that_has_one() -> None:
     )
     (section,) = sections(gather.take())
     assert section.extra == {"life": [1, 3, 1]}
+
+
+def test_what_may_have_been_sent_before_bears_its_transactions_lsn_and_what_is_new_does_not() -> None:
+    gather = gatherer()
+    gather.sent_until = 150
+    feed(gather, [insert("a")], 100)
+    feed(gather, [insert("b")], 200)
+    [section] = sections(gather.take())
+    assert section.extra == {"lsn": [92, 0]}
+    assert [part.values[0] for part in unapplied([section], 100)] == [[b"b"]]
+    assert [part.values[0] for part in unapplied([section], 80)] == [[b"a", b"b"]]
+    assert unapplied([section], 80)[0].extra == {}

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.stack import Stack
+from deploy.local.wan.client import Lines
 from tests.stack.proof.load import TABLE, load, make_table
 from tests.stack.proof.sites import Sites, until
 
@@ -87,3 +88,26 @@ def captures(sites: Sites, site: str, since: datetime) -> bool:
     """Capture has kept its record since: it does so once a second, and cannot without its broker."""
     query = "SELECT state = 'running' AND updated_at > %s + interval '1.5 s' FROM kuroshio.capture"
     return bool(sites.value(site, query, (since,)))
+
+
+def test_a_row_whose_delete_is_forgotten_does_not_rise_from_a_log_that_is_built_anew(sites: Sites) -> None:
+    """A peer that is cut off holds the slot back, so the new log holds again what the others have long applied, in
+    messages that are cut otherwise; of a row that was deleted meanwhile they have dropped the tombstone."""
+    sites.everywhere("CREATE SCHEMA loss; CREATE TABLE loss.item (id int PRIMARY KEY)")
+    sites.add_tables("loss.item")
+    sites.run("taipei", "INSERT INTO loss.item VALUES (1)")
+    sites.converge("loss.item")
+    sites.stack.wan.cut(Lines(site="taipei", peer="us"))
+    sites.run("taipei", "INSERT INTO loss.item VALUES (2)")
+    others = ["taipei", "kaohsiung", "shanghai"]
+    sites.converge("loss.item", sites=others)
+    sites.run("shanghai", "DELETE FROM loss.item WHERE id = 2")
+    graves = "SELECT count(*) FROM kuroshio.tombstone WHERE nspname = 'loss'"
+    until("Kaohsiung has heard of it", lambda: sites.value("kaohsiung", graves))
+    until("Kaohsiung has forgotten it", lambda: not sites.value("kaohsiung", graves))
+    damage_and_kill(sites.stack, "taipei", wipe)
+    sites.run("taipei", "INSERT INTO loss.item VALUES (3)")
+    until("the new log is read", lambda: sites.run("kaohsiung", "SELECT 1 FROM loss.item WHERE id = 3"))
+    sites.stack.wan.heal()
+    sites.converge("loss.item")
+    assert sites.run("kaohsiung", "SELECT id FROM loss.item ORDER BY 1") == [(1,), (3,)]
