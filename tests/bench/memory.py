@@ -17,7 +17,7 @@ KEYS = ("capture_peak_mb", "apply_peak_mb")
 UPDATE_KEYS = ("capture_peak_update_mb", "apply_peak_update_mb")
 
 INSERT = f"""insert into {TABLE} (name, phone, credit, tags, note)
-  select '陳志明' || number %% 100000, '+886-2-' || (number * 7919) %% 10000000, number, %s, %s
+  select '陳志明' || number %% 100000, '+886-2-' || (number * 7919::bigint) %% 10000000, number, %s, %s
     from generate_series(1, %s) as number"""
 UPDATE = f"update {TABLE} set phone = '+886-2-' || floor(random() * 10000000), updated = now()"
 
@@ -50,15 +50,22 @@ def insert(pair: Pair, rows: int) -> None:
     pair.at_origin.execute(INSERT, (backlog.TAGS, backlog.NOTE, rows))
 
 
-def _peaks_mb(pair: Pair, write: Callable[[], object]) -> tuple[float, float]:
+def _peaks_mb(pair: Pair, write: Callable[[], object]) -> list[float]:
     """Of the origin's capture and the peer's apply, once what is written has been applied."""
+    pids = _pids(pair)
     write()
     pair.await_applied(backlog.end_of_wal(pair.at_origin), APPLIED_SECONDS)
-    return _peak_mb(pair, f"{pair.origin.name}-capture"), _peak_mb(pair, f"{pair.peer.name}-apply")
+    if _pids(pair) != pids:
+        raise RuntimeError("a daemon was started anew meanwhile: its peak is not known")
+    return [_peak_mb(pid) for pid in pids]
 
 
-def _peak_mb(pair: Pair, program: str) -> float:
-    """Of one daemon, which is one process."""
-    status = Path(f"/proc/{pair.stack.supervisor.pid(program)}/status").read_text()
+def _pids(pair: Pair) -> list[int]:
+    """Each daemon is one process."""
+    return [pair.stack.supervisor.pid(name) for name in (f"{pair.origin.name}-capture", f"{pair.peer.name}-apply")]
+
+
+def _peak_mb(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text()
     line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
     return int(line.split()[1]) * 1024 / 1e6
