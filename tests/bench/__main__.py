@@ -5,6 +5,8 @@ behind, and the exit code is 1.
 """
 
 import argparse
+import signal
+import sys
 import time
 import traceback
 from collections.abc import Sequence
@@ -19,6 +21,7 @@ TRIED = ROOT / "build" / "bench-tried.json"  # of other sizes: not comparable
 
 def main() -> int:
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # the stack is taken down on the way out
     file = options.file or (TRIED if options.size else FILE)
     figures = Figures(file)
     parts = _chosen(options.only, long=options.long)
