@@ -1,5 +1,6 @@
 """Now, in the unit of the wire: µs since 2000-01-01 UTC."""
 
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -20,3 +21,8 @@ def to_datetime(us: int) -> datetime:
 def to_us(instant: datetime) -> int:
     """An aware datetime in µs since 2000-01-01 UTC."""
     return (instant - EPOCH) // timedelta(microseconds=1)
+
+
+def pause(seconds: float) -> None:
+    """Wait. Not by time.sleep: it sleeps until an instant, which is gone where libfaketime moved the clock."""
+    threading.Event().wait(seconds)

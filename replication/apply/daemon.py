@@ -2,7 +2,6 @@
 
 import os
 import threading
-import time
 from functools import partial
 
 import psycopg
@@ -10,6 +9,7 @@ import psycopg
 from replication import events, metrics
 from replication.apply.reader import Link, Reader
 from replication.apply.writer import Writer
+from replication.clock import pause
 from replication.keys import verifier
 from replication.postgres.applying import Reading
 from sitecfg import Config, Site
@@ -39,7 +39,7 @@ def _open(writer: Writer) -> None:
             writer.open()
         except psycopg.Error as fault:
             events.logger().warning(events.APPLY_INTERRUPTED, reason=str(fault).splitlines()[0])
-            time.sleep(_OPEN_PAUSE_SECONDS)
+            pause(_OPEN_PAUSE_SECONDS)
         else:
             return
 

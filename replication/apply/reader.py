@@ -23,7 +23,7 @@ from replication.broker.log import last_message
 from replication.broker.names import directory_name, stream_name
 from replication.broker.reader import Delivery, StreamReader, prefetch_for
 from replication.broker.session import Offset
-from replication.clock import now_us, to_datetime
+from replication.clock import now_us, pause, to_datetime
 from replication.core.progress import Step, adopt, format_lsn, step
 from replication.errors import DecodeError, PositionLostError, SignatureError, TransientError
 from replication.postgres.applying import Place, Reading
@@ -72,9 +72,9 @@ class Reader(threading.Thread):
         failures = 0
         while True:
             began = time.monotonic()
-            pause = self._run_once(failures)
+            seconds = self._run_once(failures)
             failures = 0 if time.monotonic() - began > 30 else failures + 1
-            time.sleep(pause)
+            pause(seconds)
 
     def _run_once(self, failures: int) -> float:
         origin, reading = self._link.origin, self._reading

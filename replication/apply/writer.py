@@ -21,7 +21,7 @@ from replication.apply.incoming import Incoming
 from replication.apply.merging import Merger
 from replication.apply.sections import unapplied
 from replication.apply.tables import Tables
-from replication.clock import now_us, to_datetime
+from replication.clock import now_us, pause, to_datetime
 from replication.core.changes import Author, Change
 from replication.core.progress import Position, Step, format_lsn, step
 from replication.core.stamps import hlc_of, join_moments
@@ -109,7 +109,7 @@ class Writer:
                 metrics.RETRIES.labels(type(fault).__name__).inc()
                 events.logger().warning(events.BATCH_RETRIED, reason=type(fault).__name__, detail=_first_line(fault))
                 failures += 1
-                time.sleep(_PAUSE_SECONDS[min(failures, len(_PAUSE_SECONDS)) - 1])
+                pause(_PAUSE_SECONDS[min(failures, len(_PAUSE_SECONDS)) - 1])
                 if self._connection.closed or self._connection.broken:
                     self._reopen()
 

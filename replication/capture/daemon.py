@@ -10,6 +10,7 @@ from replication.capture.fence import FencedError
 from replication.capture.gather import Gatherer
 from replication.capture.session import PART_CHANGES, Session, Tools
 from replication.capture.shapes import Shape, shape_of
+from replication.clock import pause
 from replication.core.rules import RAISES_EPOCH
 from replication.errors import TransientError, UsageError
 from replication.keys import signer, verifier
@@ -53,9 +54,9 @@ def run(config: Config, site: Site) -> None:
     failures = 0
     while True:
         began = time.monotonic()
-        pause = _run_once(tools, failures)
+        seconds = _run_once(tools, failures)
         failures = 0 if time.monotonic() - began > 30 else failures + 1
-        time.sleep(pause)
+        pause(seconds)
 
 
 def _run_once(tools: Tools, failures: int) -> float:
