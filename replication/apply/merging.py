@@ -105,6 +105,33 @@ class Merger:
                 states.entomb(self.connection, table, key, state.row, image=False, passed={})
         return {key for key, state in local.items() if state.visible or state.row.known}
 
+    def settle(self, table: Table, keys: Sequence[Key]) -> None:
+        """Decide on rows that were inserted here while their delete was applied: by the table's rule, like any other
+        write that is concurrent with a delete."""
+        rules = self.tables.rules(table)
+        for key, state in states.read(self.connection, table, list(keys)).items():
+            row = state.row
+            if not (state.visible and row.deleted):
+                continue
+            stays = lives(row, rules) or states.has_children(self.connection, table, key)
+            if not stays:
+                states.delete(self.connection, table, key)
+                lost = Conflict(
+                    table.qualified,
+                    key,
+                    "",
+                    row.deleted,
+                    row.base,
+                    "delete_origin_differs",
+                    "apply_remote",
+                    f"delete = {rules.delete}",
+                    None,
+                    None,
+                )
+                applying.record_conflicts(self.connection, [lost])
+                _observe(table, [lost])
+            states.entomb(self.connection, table, key, row, image=not stays, passed={})
+
     def release(self, table: Table, keys: Sequence[Key]) -> None:
         """Let deleted rows go that came back, or stayed, for rows which are gone by now."""
         rules = self.tables.rules(table)

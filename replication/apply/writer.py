@@ -41,6 +41,7 @@ _COLLECT_SECONDS = 30.0
 _RETRY_PARKED_SECONDS = 2.0
 _NOTHING_PARKED_SECONDS = 3.0
 _PARKED_AT_ONCE = 2000
+_GHOSTS_AT_ONCE = 1000
 _LOCK_SECONDS = 0.5
 """Less than a user's deadlock_timeout (1 s): who waits for apply, which waits for them, must not become the victim."""
 _GIVES_WAY_TIMES = 20
@@ -65,6 +66,8 @@ class Writer:
         self._next_tick = self._next_collect = self._next_parked = 0.0
         self._lock_seconds = 0.0
         self._retrying = False
+        self._buried: dict[tuple[str, str], int] = {}
+        """Table with deletes -> the transaction before which all that saw no tombstone began."""
 
     def open(self) -> None:
         """Connect, and read where each origin stands."""
@@ -82,6 +85,7 @@ class Writer:
         self._applier = Applier(connection, tables, merger, FastRows(), ahead)
         self._connection = connection
         self._lock_seconds = 0.0
+        self._buried = dict.fromkeys(applying.entombed_tables(connection), applying.snapshot(connection)[1])
         self.places = dict.fromkeys(self._site.peers, _UNBORN) | applying.places(connection)
 
     def place(self, origin: str) -> Place | None:
@@ -158,6 +162,7 @@ class Writer:
                 self._write([one], careful=True)
             return
         self.places = places
+        self._remember_buried()
         for one in batch:
             one.done()
         self._observe(written)
@@ -270,6 +275,7 @@ class Writer:
 
     def _retry_parked(self) -> None:
         """Merge what may be merged by now."""
+        self._settle()
         self._release()
         counts = applying.count_parked(self._connection)
         for reason in ("insert", "parent", "clock", "schema", "refused"):
@@ -285,6 +291,24 @@ class Writer:
                     self._retry(change, tries)
         finally:
             self._retrying = False
+
+    def _remember_buried(self) -> None:
+        if self._applier.buried:
+            _, next_xid = applying.snapshot(self._connection)
+            self._buried.update(dict.fromkeys(self._applier.buried, next_xid))
+            self._applier.buried.clear()
+
+    def _settle(self) -> None:
+        """Look at deleted rows again once everybody who wrote when they were deleted has committed (pitfall P3)."""
+        oldest_xid, _ = applying.snapshot(self._connection) if self._buried else (0, 0)
+        for name in [name for name, xid in self._buried.items() if xid <= oldest_xid]:
+            table = self._applier.tables.get(name)
+            keys = applying.ghosts(self._connection, table, _GHOSTS_AT_ONCE) if table else []
+            if table and keys:
+                with self._connection.transaction():
+                    self._applier.merger.settle(table, keys)
+            if len(keys) < _GHOSTS_AT_ONCE:
+                del self._buried[name]
 
     def _release(self) -> None:
         """Let rows go that were deleted and kept only for rows that are gone by now."""

@@ -19,54 +19,71 @@ CREATE OR REPLACE FUNCTION kuroshio.after(clock bigint, newest bigint, site int)
     RETURN CASE WHEN clock >> 10 > newest >> 10 THEN clock ELSE ((newest >> 10) + 1) << 10 | site END;
 
 -- Does the new value differ? By its bytes: 1.0 and 1.00 are equal and differ, and json has no equality at all. Where equal
--- means the same bytes, the type's own operator says so faster.
-CREATE OR REPLACE FUNCTION kuroshio.differs_source(column_name text, type oid) RETURNS text
+-- means the same bytes, the type's own operator says so three times faster.
+CREATE OR REPLACE FUNCTION kuroshio.differs_source(relation oid, attribute name) RETURNS text
     LANGUAGE sql STABLE AS $gen$
-    SELECT format(CASE WHEN type::regtype IN ('uuid', 'int2', 'int4', 'int8', 'bool', 'date', 'timestamp', 'timestamptz', 'bytea')
+    SELECT format(CASE
+        WHEN t.typtype = 'e'
+          OR a.atttypid::regtype IN ('uuid', 'int2', 'int4', 'int8', 'bool', 'date', 'time', 'timestamp', 'timestamptz', 'bytea')
+          OR a.atttypid = 'numeric'::regtype AND a.atttypmod <> -1
+          OR a.atttypid::regtype IN ('text', 'varchar') AND c.collisdeterministic
         THEN 'NEW.%1$I IS DISTINCT FROM OLD.%1$I'
-        ELSE 'ROW(NEW.%1$I)::record *<> ROW(OLD.%1$I)::record' END, column_name) $gen$;
+        ELSE 'ROW(NEW.%1$I)::record *<> ROW(OLD.%1$I)::record' END, a.attname)
+      FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_collation c ON c.oid = a.attcollation
+     WHERE a.attrelid = relation AND a.attname = attribute $gen$;
 
 -- Columns of a group differ together, so they share a stamp and travel whole (pitfall P11).
 CREATE OR REPLACE FUNCTION kuroshio.group_differs_source(relation oid, column_name text, rule jsonb) RETURNS text
     LANGUAGE sql STABLE AS $gen$
-    SELECT string_agg(kuroshio.differs_source(attname, atttypid), ' OR ' ORDER BY attnum)
+    SELECT string_agg(kuroshio.differs_source(relation, attname), ' OR ' ORDER BY attnum)
       FROM pg_attribute
      WHERE attrelid = relation AND NOT attisdropped
        AND (attname = column_name OR coalesce(rule->'group', '[]') ? attname::text) $gen$;
 
--- One column's share of the update function.
-CREATE OR REPLACE FUNCTION kuroshio.column_source(relation oid, column_name text, rule jsonb, owner text) RETURNS text
+-- One column's share of the update function, for a row without cells (all that is there is appended in key order) and for
+-- one that has some. PL/pgSQL prepares each expression anew in every transaction, so what counts is how many are run.
+CREATE OR REPLACE FUNCTION kuroshio.column_source(relation oid, column_name text, rule jsonb, owner text, first boolean) RETURNS text
     LANGUAGE plpgsql STABLE AS $gen$
 DECLARE
     here kuroshio.site;
+    differs text := kuroshio.group_differs_source(relation, column_name, rule);
+    cell bigint := kuroshio.cell_key(column_name, 0);
+    epoch bigint := kuroshio.cell_key(column_name, 1);
     has_authority text;
     source text;
 BEGIN
     SELECT * INTO here FROM kuroshio.site;
-    source := format($$
-    IF %3$s THEN
-        IF cardinality(stamps) = 2 OR stamps[cardinality(stamps) - 1] < %2$s THEN
-            stamps := stamps || ARRAY[%2$s, at];
-        ELSE
-            stamps := kuroshio.put(stamps, %2$s, at);
-        END IF;$$, column_name, kuroshio.cell_key(column_name, 0), kuroshio.group_differs_source(relation, column_name, rule));
     IF rule->>'rule' = 'site' AND rule->>'site' = here.name THEN
         has_authority := 'true';
     ELSIF rule->>'rule' = 'owner' THEN
         has_authority := format('OLD.%I::text = %L', owner, here.name);
-        source := source || format($$
-        IF kuroshio.get(OLD.kuroshio, %1$s) > 0 THEN
-            stamps := kuroshio.put(stamps, %2$s, kuroshio.get(OLD.kuroshio, %1$s));
-        END IF;$$, kuroshio.cell_key(owner, 0), kuroshio.cell_key(column_name, 2));
     END IF;
-    IF has_authority IS NOT NULL THEN
-        source := source || format($$
+    IF first THEN
+        source := format($$
+        IF %s THEN
+            stamps := stamps || ARRAY[%s, at];$$, differs, cell);
+        IF has_authority IS NOT NULL THEN
+            source := source || format($$
+            IF %s THEN stamps := stamps || ARRAY[%s, 1::bigint]; END IF;$$, has_authority, epoch);
+        END IF;
+    ELSE
+        source := format($$
         IF %1$s THEN
-            stamps := kuroshio.put(stamps, %2$s, kuroshio.get(stamps, %2$s) + 1);
-        END IF;$$, has_authority, kuroshio.cell_key(column_name, 1));
+            place := array_position(stamps, %2$s, 3);
+            IF place IS NULL THEN stamps := kuroshio.put(stamps, %2$s, at); ELSE stamps[place + 1] := at; END IF;$$, differs, cell);
+        IF rule->>'rule' = 'owner' THEN
+            source := source || format($$
+            IF kuroshio.get(OLD.kuroshio, %1$s) > 0 THEN
+                stamps := kuroshio.put(stamps, %2$s, kuroshio.get(OLD.kuroshio, %1$s));
+            END IF;$$, kuroshio.cell_key(owner, 0), kuroshio.cell_key(column_name, 2));
+        END IF;
+        IF has_authority IS NOT NULL THEN
+            source := source || format($$
+            IF %1$s THEN stamps := kuroshio.put(stamps, %2$s, kuroshio.get(stamps, %2$s) + 1); END IF;$$, has_authority, epoch);
+        END IF;
     END IF;
     RETURN source || $$
-    END IF;$$;
+        END IF;$$;
 END $gen$;
 
 -- What an insert adds where this site has authority from the start.
@@ -92,7 +109,8 @@ CREATE OR REPLACE FUNCTION kuroshio.class_source(column_name text, sequence text
             USING HINT = 'Run python -m replication add-table for this table again: it sets the sequence right.';
     END IF;$$, column_name, site, sequence) $gen$;
 
--- The three functions and four triggers of one table.
+-- The functions and triggers of one table. An insert leaves the tombstone of an earlier life where it is: an INSERT ... ON
+-- CONFLICT DO NOTHING may yet come to nothing (pitfall P6), and the row's own life says that it is over.
 CREATE OR REPLACE FUNCTION kuroshio.generate(schema_name text, table_name text) RETURNS void
     LANGUAGE plpgsql AS $gen$
 DECLARE
@@ -100,7 +118,8 @@ DECLARE
     suffix text := left(md5(schema_name || '.' || table_name), 12);
     here kuroshio.site;
     replicated kuroshio.replicated_table;
-    own text; key_new text; key_old text; key_text_new text; key_text_old text; updates text; inserts text; classes text; image text;
+    own text; key_text_new text; key_text_old text; key_differs text;
+    first_updates text; updates text; inserts text; classes text; image text; clock text;
     pinned constant text := 'SET TimeZone = ''UTC'' SET DateStyle = ''ISO, YMD'' SET IntervalStyle = postgres'
                             ' SET extra_float_digits = 3 SET bytea_output = hex SET lc_monetary = ''C''';
     plain_key boolean;
@@ -109,17 +128,21 @@ BEGIN
     SELECT * INTO STRICT here FROM kuroshio.site;
     SELECT * INTO STRICT replicated FROM kuroshio.replicated_table r WHERE r.nspname = schema_name AND r.relname = table_name;
     own := replicated.rules->>'owner';
-    SELECT string_agg(format('NEW.%I', k), ', ' ORDER BY o), string_agg(format('OLD.%I', k), ', ' ORDER BY o),
+    -- µs since 2000-01-01 << 10 | site: the offset of the epochs is shifted here, once.
+    clock := format('((date_part(''epoch'', transaction_timestamp()) * 1000000)::bigint << 10) + %s', here.number - 969405235200000000);
+    SELECT string_agg(kuroshio.differs_source(relation, k), ' OR ' ORDER BY o),
            string_agg(format('NEW.%I::text', k), ', ' ORDER BY o), string_agg(format('OLD.%I::text', k), ', ' ORDER BY o)
-      INTO key_new, key_old, key_text_new, key_text_old
+      INTO key_differs, key_text_new, key_text_old
       FROM unnest(replicated.key_columns) WITH ORDINALITY AS u(k, o);
     -- The text of these types does not depend on the session's settings.
     SELECT bool_and(a.atttypid::regtype IN ('uuid', 'int2', 'int4', 'int8', 'text', 'varchar', 'bpchar', 'numeric', 'bool'))
       INTO plain_key FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = ANY (replicated.key_columns);
-    SELECT coalesce(string_agg(kuroshio.column_source(a.attrelid, attname, replicated.rules->'columns'->attname, own), ''
+    SELECT coalesce(string_agg(kuroshio.column_source(a.attrelid, attname, replicated.rules->'columns'->attname, own, true), ''
+                               ORDER BY kuroshio.cell_key(attname, 0)), ''),
+           coalesce(string_agg(kuroshio.column_source(a.attrelid, attname, replicated.rules->'columns'->attname, own, false), ''
                                ORDER BY kuroshio.cell_key(attname, 0)), ''),
            coalesce(string_agg(kuroshio.insert_source(attname, replicated.rules->'columns'->attname, own), ''), '')
-      INTO updates, inserts
+      INTO first_updates, updates, inserts
       FROM pg_attribute a
      WHERE a.attrelid = relation AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
        AND attname <> 'kuroshio' AND attname <> ALL (replicated.key_columns);
@@ -141,48 +164,45 @@ DECLARE
     newest bigint;
 BEGIN
     IF pg_replication_origin_session_is_setup() THEN RETURN NEW; END IF;
-    NEW.kuroshio := ARRAY[kuroshio.moment(%s), 0];
-    SELECT life, greatest(deleted, kuroshio.newest(saw), kuroshio.newest(stamps)) AS newest INTO grave
-      FROM kuroshio.tombstone WHERE nspname = %L AND relname = %L AND key = ARRAY[%s];
+    NEW.kuroshio := ARRAY[%s, 0];
+    PERFORM FROM kuroshio.tombstone WHERE nspname = %L AND relname = %L AND key = ARRAY[%s];
     IF FOUND THEN
+        SELECT life, greatest(deleted, kuroshio.newest(saw), kuroshio.newest(stamps)) AS newest INTO grave
+          FROM kuroshio.tombstone WHERE nspname = %L AND relname = %L AND key = ARRAY[%s];
         NEW.kuroshio := ARRAY[kuroshio.after(NEW.kuroshio[1], grave.newest, %s), grave.newest, 8589934592, grave.life + 1];
     END IF;%s%s
     RETURN NEW;
-END $body$ $$, 'on_insert_' || suffix, head || CASE WHEN plain_key THEN '' ELSE pinned END,
-        here.number, schema_name, table_name, key_text_new, here.number, inserts, classes);
-
-    EXECUTE format($$CREATE OR REPLACE FUNCTION kuroshio.%I() RETURNS trigger %s AS $body$
-BEGIN
-    -- Here, and not before the insert: an INSERT ... ON CONFLICT DO NOTHING may yet come to nothing (pitfall P6).
-    IF NEW.kuroshio[2] > 0 THEN
-        DELETE FROM kuroshio.tombstone WHERE nspname = %L AND relname = %L AND key = ARRAY[%s] AND life < kuroshio.get(NEW.kuroshio, 8589934592);
-    END IF;
-    -- The insert waited for apply, which deleted the row with this key after the trigger above had looked (pitfall P3).
-    IF EXISTS (SELECT FROM kuroshio.tombstone WHERE nspname = %L AND relname = %L AND key = ARRAY[%s]) THEN
-        RAISE EXCEPTION 'the row with this key of %%.%% was deleted by another site while it was inserted here', TG_TABLE_SCHEMA, TG_TABLE_NAME
-            USING HINT = 'Try the transaction again.', ERRCODE = 'serialization_failure';
-    END IF;
-    RETURN NULL;
-END $body$ $$, 'on_return_' || suffix, head || CASE WHEN plain_key THEN '' ELSE pinned END, schema_name, table_name, key_text_new,
-        schema_name, table_name, key_text_new);
+END $body$ $$, 'on_insert_' || suffix, head || CASE WHEN plain_key THEN '' ELSE pinned END, clock, schema_name, table_name,
+        key_text_new, schema_name, table_name, key_text_new, here.number, inserts, classes);
 
     EXECUTE format($$CREATE OR REPLACE FUNCTION kuroshio.%I() RETURNS trigger %s AS $body$
 DECLARE
     stamps bigint[] := OLD.kuroshio;
     newest bigint;
     at bigint;
+    place int;
 BEGIN
     IF pg_replication_origin_session_is_setup() THEN RETURN NEW; END IF;
-    IF ROW(%s)::record *<> ROW(%s)::record THEN
+    IF %s THEN
         RAISE EXCEPTION 'the primary key of %%.%% cannot be changed: the table is replicated', TG_TABLE_SCHEMA, TG_TABLE_NAME
             USING HINT = 'Insert the row under its new key and delete the old one.', ERRCODE = 'feature_not_supported';
     END IF;
-    newest := CASE cardinality(stamps) WHEN 2 THEN stamps[1] ELSE kuroshio.newest(stamps) END;
-    stamps[2] := newest;
-    at := kuroshio.after(kuroshio.moment(%s), newest, %s);%s
+    at := %s;
+    IF cardinality(stamps) = 2 THEN
+        newest := stamps[1];
+        IF at <= newest | 1023 THEN at := ((newest >> 10) + 1) << 10 | %s; END IF;
+        stamps := ARRAY[newest, newest];%s
+    ELSE
+        -- Epochs and terms stand among these, and are never greater than the newest moment.
+        newest := CASE WHEN cardinality(stamps) <= 18
+            THEN greatest(stamps[1], stamps[4], stamps[6], stamps[8], stamps[10], stamps[12], stamps[14], stamps[16], stamps[18])
+            ELSE kuroshio.newest(stamps) END;
+        IF at <= newest | 1023 THEN at := ((newest >> 10) + 1) << 10 | %s; END IF;
+        stamps[2] := newest;%s
+    END IF;
     NEW.kuroshio := stamps;
     RETURN NEW;
-END $body$ $$, 'on_update_' || suffix, head, key_new, key_old, here.number, here.number, updates);
+END $body$ $$, 'on_update_' || suffix, head, key_differs, clock, here.number, first_updates, here.number, updates);
 
     EXECUTE format($$CREATE OR REPLACE FUNCTION kuroshio.%I() RETURNS trigger %s AS $body$
 DECLARE
@@ -201,13 +221,12 @@ END $body$ $$, 'on_delete_' || suffix, head || pinned, schema_name, table_name, 
 
     EXECUTE format($$
         CREATE OR REPLACE TRIGGER "~~kuroshio_insert" BEFORE INSERT ON %1$s FOR EACH ROW EXECUTE FUNCTION kuroshio.%2$I();
-        CREATE OR REPLACE TRIGGER "~~kuroshio_return" AFTER INSERT ON %1$s FOR EACH ROW WHEN (NOT pg_replication_origin_session_is_setup()) EXECUTE FUNCTION kuroshio.%3$I();
-        CREATE OR REPLACE TRIGGER "~~kuroshio_update" BEFORE UPDATE ON %1$s FOR EACH ROW EXECUTE FUNCTION kuroshio.%4$I();
-        CREATE OR REPLACE TRIGGER "~~kuroshio_delete" BEFORE DELETE ON %1$s FOR EACH ROW EXECUTE FUNCTION kuroshio.%5$I();
+        CREATE OR REPLACE TRIGGER "~~kuroshio_update" BEFORE UPDATE ON %1$s FOR EACH ROW EXECUTE FUNCTION kuroshio.%3$I();
+        CREATE OR REPLACE TRIGGER "~~kuroshio_delete" BEFORE DELETE ON %1$s FOR EACH ROW EXECUTE FUNCTION kuroshio.%4$I();
         CREATE OR REPLACE TRIGGER "~~kuroshio_truncate" BEFORE TRUNCATE ON %1$s FOR EACH STATEMENT EXECUTE FUNCTION kuroshio.refuse_truncate();
-        ALTER TABLE %1$s ENABLE ALWAYS TRIGGER "~~kuroshio_insert", ENABLE ALWAYS TRIGGER "~~kuroshio_return",
-            ENABLE ALWAYS TRIGGER "~~kuroshio_update", ENABLE ALWAYS TRIGGER "~~kuroshio_delete", ENABLE ALWAYS TRIGGER "~~kuroshio_truncate";
-    $$, relation, 'on_insert_' || suffix, 'on_return_' || suffix, 'on_update_' || suffix, 'on_delete_' || suffix);
+        ALTER TABLE %1$s ENABLE ALWAYS TRIGGER "~~kuroshio_insert", ENABLE ALWAYS TRIGGER "~~kuroshio_update",
+             ENABLE ALWAYS TRIGGER "~~kuroshio_delete", ENABLE ALWAYS TRIGGER "~~kuroshio_truncate";
+    $$, relation, 'on_insert_' || suffix, 'on_update_' || suffix, 'on_delete_' || suffix);
 END $gen$;
 
 -- Follows DDL. The columns that the functions were made for are compared first: generating alters the table, too.

@@ -130,7 +130,8 @@ def _difference(sites: Sites, digests: Digests, key: tuple[str, ...], states: St
 
 _GHOSTS = """
 SELECT t.key FROM kuroshio.tombstone t JOIN {table} r ON t.key = {key}
- WHERE t.nspname = %s AND t.relname = %s AND t.stamps IS NOT NULL ORDER BY t.key LIMIT %s"""
+ WHERE t.nspname = %s AND t.relname = %s AND t.stamps IS NOT NULL
+   AND greatest(kuroshio.get(r.kuroshio, 8589934592), 1) <= t.life ORDER BY t.key LIMIT %s"""
 
 
 def _ghosts(site: str, connection: Connection, table: Table) -> list[Difference]:

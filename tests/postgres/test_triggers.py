@@ -3,12 +3,17 @@
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import psycopg
 import pytest
 
+from replication.apply.merging import Merger
+from replication.apply.tables import Tables
 from replication.core.stamps import EPOCH, LIFE, MOMENT, TERM, Stamps, cell_id, cell_key, moment, newest
+from replication.postgres.applying import ghosts
 from replication.postgres.connect import Connection, connect
+from replication.postgres.parameters import register
 from tests.postgres.servers import Pair, as_applied
 
 A, B = 1, 2
@@ -114,7 +119,8 @@ def test_a_row_that_is_inserted_again_begins_its_next_life_above_its_tombstone(p
         assert packed[0] > int(str(deleted))
         assert packed[1] >= int(str(deleted)), "the insert saw the delete"
         assert is_fresh(packed)
-        assert tombstones(pair) == []
+        [(_, buried, *_)] = tombstones(pair)
+        assert int(str(buried)) < life, "the row's own life says that its tombstone is over"
 
 
 def test_a_delete_and_an_insert_in_one_transaction_keep_their_order(pair: Pair) -> None:
@@ -129,25 +135,36 @@ def test_a_delete_and_an_insert_in_one_transaction_keep_their_order(pair: Pair) 
     assert int(str(deleted)) > newest(saw)  # type: ignore[arg-type]
 
 
-def test_an_insert_that_waited_for_the_delete_of_its_key_to_be_applied_is_told_to_try_again(pair: Pair) -> None:
-    """Pitfall P3: its trigger looked for the tombstone too early, and the row would live below it, here alone."""
+@pytest.mark.parametrize(("deleted_later_by", "stays"), [(timedelta(0), True), (timedelta(hours=1), False)])
+def test_an_insert_that_waited_for_the_delete_of_its_key_is_settled_by_the_rule(
+    pair: Pair, deleted_later_by: timedelta, stays: bool
+) -> None:
+    """Pitfall P3: its trigger looked for the tombstone too early, and the row lives below it, here alone."""
     simple(pair)
     [base, *_] = stamps_of(pair, pair.alpha, "id = 1")
     site = next(iter(pair.config.sites.values()))
-    insert = f"INSERT INTO {pair.schema}.t VALUES (1, 'again', '')".encode()
+    deleted = base + (deleted_later_by // timedelta(microseconds=1) + 1) * 1024
     with connect(site.dsn(), name="user") as user, ThreadPoolExecutor(1) as pool:
         with as_applied(pair.alpha), pair.alpha.transaction():
             pair.run(pair.alpha, "DELETE FROM t")
             pair.alpha.execute(
-                "INSERT INTO kuroshio.tombstone (nspname, relname, key, deleted, saw) VALUES (%s, 't', '{1}', %s, %s)",
-                (pair.schema, base + 1024, [base, 0]),
+                "INSERT INTO kuroshio.tombstone (nspname, relname, key, deleted, saw, stamps, cells)"
+                " VALUES (%s, 't', '{1}', %s, %s, %s, '{}')",
+                (pair.schema, deleted, [base, 0], [base, 0]),
             )
-            waiting = pool.submit(user.execute, insert)
+            waiting = pool.submit(user.execute, f"INSERT INTO {pair.schema}.t VALUES (1, 'again', '')".encode())
             _await_lock(pair.alpha, user.info.backend_pid)
-        with pytest.raises(psycopg.errors.SerializationFailure, match="was deleted by another site"):
-            waiting.result(10)
-        user.execute(insert)
-    assert number_under(stamps_of(pair, pair.alpha, "id = 1"), LIFE) == 2
+        waiting.result(10)
+    register(pair.alpha)
+    tables = Tables(pair.alpha, pair.config.rules)
+    table = tables.get((pair.schema, "t"))
+    assert table is not None
+    found = ghosts(pair.alpha, table, 10)
+    assert found == [(b"1",)]
+    with as_applied(pair.alpha):
+        Merger(pair.alpha, 1, tables, lambda *_: None).settle(table, found)
+    assert ghosts(pair.alpha, table, 10) == []
+    assert bool(pair.run(pair.alpha, "SELECT 1 FROM t WHERE id = 1")) is stays
 
 
 def _await_lock(session: Connection, pid: int) -> None:
