@@ -6,7 +6,8 @@
     ├── UsageError            the operator gave something that cannot be done: mend the call, nothing was changed
     ├── TransientError        we try again
     │   └── BrokerUnavailable     the broker did not answer, or the connection broke
-    │       └── StreamMissing     the stream that was asked for is not there (wiped, or a new incarnation)
+    │       ├── StreamMissing     the stream that was asked for is not there (wiped, or a new incarnation)
+    │       └── StreamDown        it is there, and the broker cannot serve it: it starts, or the log is damaged
     ├── DecodeError           the stream stops, unacknowledged
     │   └── SignatureError        a message that its named origin did not sign: refused, counted, alarmed
     ├── ApplyError            one change is set aside; the others go on
@@ -35,6 +36,10 @@ class BrokerUnavailable(TransientError):
 
 class StreamMissing(BrokerUnavailable):
     """The stream does not exist at the broker that was asked."""
+
+
+class StreamDown(BrokerUnavailable):
+    """The stream exists and the broker cannot serve it: while it starts, or for ever if its log is damaged."""
 
 
 class DecodeError(KuroshioError):

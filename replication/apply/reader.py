@@ -12,7 +12,7 @@
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -20,12 +20,19 @@ from replication import events, metrics
 from replication.apply.incoming import Incoming
 from replication.apply.lane import LaneChoice
 from replication.broker.log import last_message
-from replication.broker.names import directory_name, stream_name
+from replication.broker.names import DIRECTORIES, directory_name, stream_name
 from replication.broker.reader import Delivery, StreamReader, prefetch_for
 from replication.broker.session import Offset
 from replication.clock import now_us, pause, to_datetime
 from replication.core.progress import Step, adopt, format_lsn, step
-from replication.errors import DecodeError, PositionLostError, SignatureError, TransientError
+from replication.errors import (
+    DecodeError,
+    PositionLostError,
+    SignatureError,
+    StreamDown,
+    StreamMissing,
+    TransientError,
+)
 from replication.postgres.applying import Place, Reading
 from replication.wire.header import Header
 from replication.wire.message import decode_sections, read_header
@@ -116,14 +123,14 @@ class Reader(threading.Thread):
         return place.stream_offset if place.stream == stream else place.published_at - _SINCE
 
     def _log_in_force(self) -> Header:
-        body = last_message(self._link.url(), directory_name(self._link.origin), timeout_seconds=_CONNECT_SECONDS)
-        if body is None:
-            raise TransientError("the origin has not announced its log yet")
         try:
-            header = self._own_header(body)[0]
+            announced = [self._own_header(body)[0] for body in self._announcements()]
         except DecodeError as fault:
             self._refuse(fault)
             raise
+        if not announced:
+            raise TransientError("the origin has not announced its log yet")
+        header = max(announced, key=lambda header: header.published_us)
         if not header.lineage:
             raise DecodeError(f"the directory of {self._link.origin} ends with a message that announces no log")
         return header
@@ -134,6 +141,19 @@ class Reader(threading.Thread):
         if header.origin != self._link.origin:
             raise SignatureError(f"a message of {header.origin} in the stream of {self._link.origin}")
         return header, rest
+
+    def _announcements(self) -> Iterator[bytes]:
+        """The newest message of each directory that the origin's broker serves."""
+        for number in range(DIRECTORIES):
+            name = directory_name(self._link.origin, number)
+            try:
+                body = last_message(self._link.url(), name, timeout_seconds=_CONNECT_SECONDS)
+            except StreamDown:
+                continue
+            except StreamMissing:
+                return
+            if body is not None:
+                yield body
 
     def _attach(self, stream: str, offset: Offset) -> None:
         reading, origin = self._reading, self._link.origin

@@ -14,6 +14,12 @@ def stream_name(site: str, incarnation: str, lane: Lane) -> str:
     return f"kuroshio.{site}.{incarnation}.{lane}"
 
 
-def directory_name(site: str) -> str:
-    """Name the tiny stream that announces a site's incarnations: the newest message is in force."""
-    return f"kuroshio.{site}.incarnations"
+DIRECTORIES = 10
+
+
+def directory_name(site: str, number: int = 0) -> str:
+    """Name the tiny stream that announces a site's incarnations: the newest message is in force.
+
+    It is numbered because a stream whose log is damaged may be neither read nor deleted: then the next one is used.
+    """
+    return f"kuroshio.{site}.incarnations.{number}"

@@ -13,12 +13,12 @@ from typing import Literal, Self
 from pika import BasicProperties
 from pika.adapters.select_connection import IOLoop
 from pika.channel import Channel
-from pika.exceptions import ChannelClosedByBroker
+from pika.exceptions import ChannelClosedByBroker, ConnectionClosedByBroker
 from pika.frame import Method
 from pika.spec import Basic
 
 from replication.broker.connection import Connection, parameters
-from replication.errors import BrokerUnavailable, StreamMissing
+from replication.errors import BrokerUnavailable, StreamDown, StreamMissing
 
 Offset = int | Literal["first", "last", "next"] | datetime
 """Where to begin: at a message's offset, at the log's ends, or at a time (by whole chunks)."""
@@ -29,6 +29,8 @@ OFFSET_HEADER = "x-stream-offset"
 _CONSUMER_TAG = "k"  # it travels with each message, and pika's own is 38 bytes long
 _LEAVE_SECONDS = 1.0
 _NO_QUEUE = "NOT_FOUND - no queue"
+_NOT_SERVED = (404, 406, 541)
+"""What is said of a queue whose process does not run: its home node is down, it has no replica, an internal error."""
 
 Call = Callable[[Callable[[Method], None]], object]
 """Starts a command; what it is given is called with the broker's answer."""
@@ -162,4 +164,6 @@ def _unavailable(reason: BaseException) -> BrokerUnavailable:
     text = str(reason) or repr(reason)
     if isinstance(reason, ChannelClosedByBroker) and reason.reply_text.startswith(_NO_QUEUE):
         return StreamMissing(text)
+    if isinstance(reason, ChannelClosedByBroker | ConnectionClosedByBroker) and reason.reply_code in _NOT_SERVED:
+        return StreamDown(text)
     return BrokerUnavailable(text)

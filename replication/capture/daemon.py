@@ -1,6 +1,8 @@
 """The capture daemon: runs sessions for ever, with a growing pause after a fault that time mends."""
 
 import time
+from dataclasses import dataclass
+from functools import partial
 
 import psycopg
 
@@ -12,7 +14,7 @@ from replication.capture.session import PART_CHANGES, Session, Tools
 from replication.capture.shapes import Shape, shape_of
 from replication.clock import pause
 from replication.core.rules import RAISES_EPOCH
-from replication.errors import TransientError, UsageError
+from replication.errors import StreamDown, TransientError, UsageError
 from replication.keys import signer, verifier
 from replication.postgres import capturing
 from replication.postgres.catalog import describe
@@ -22,6 +24,8 @@ from sitecfg import Config, Site
 
 _PAUSE_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 _FENCED_SECONDS = 10.0
+_DOWN_SECONDS = 8.0
+"""A broker that starts serves its streams within two or three."""
 
 
 def gatherer_for(config: Config, connection: Connection) -> Gatherer:
@@ -52,25 +56,45 @@ def run(config: Config, site: Site) -> None:
         config, site, signer(site), verifier(config, site), lambda connection: gatherer_for(config, connection)
     )
     failures = 0
+    patience = Patience()
     while True:
         began = time.monotonic()
-        seconds = _run_once(tools, failures)
+        seconds = _run_once(tools, failures, patience)
         failures = 0 if time.monotonic() - began > 30 else failures + 1
         pause(seconds)
 
 
-def _run_once(tools: Tools, failures: int) -> float:
+@dataclass(slots=True)
+class Patience:
+    """How long the broker has not served one of our streams while it serves us."""
+
+    since: float | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.since is not None and time.monotonic() - self.since > _DOWN_SECONDS
+
+    def fails(self, fault: Exception | None) -> None:
+        """Note how a session ended; what is not about a stream says nothing."""
+        if isinstance(fault, StreamDown):
+            self.since = self.since or time.monotonic()
+        elif fault is None:
+            self.since = None
+
+
+def _run_once(tools: Tools, failures: int, patience: Patience) -> float:
     """One session; returns the pause before the next."""
     log = events.logger()
     try:
         with connect(tools.site.dsn(), name="capture control") as connection:
             try:
-                Session(tools, connection).run()
+                Session(tools, connection, gives_up=patience.is_over, served=partial(patience.fails, None)).run()
             except FencedError as fault:
                 log.error(events.CAPTURE_FENCED, reason=str(fault))
                 metrics.CAPTURE_FENCED.set(1)
                 capturing.record_state(connection, "fenced", str(fault))
                 return _FENCED_SECONDS
     except (TransientError, psycopg.OperationalError, OSError) as fault:
+        patience.fails(fault)
         log.warning(events.CAPTURE_INTERRUPTED, reason=str(fault))
     return _PAUSE_SECONDS[min(failures, len(_PAUSE_SECONDS) - 1)]

@@ -10,10 +10,10 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from replication.broker.log import last_message
-from replication.broker.names import Lane, directory_name, stream_name
+from replication.broker.names import DIRECTORIES, Lane, directory_name, stream_name
 from replication.capture.fence import FencedError
 from replication.core.progress import format_lsn
-from replication.errors import DecodeError, StreamMissing
+from replication.errors import DecodeError, StreamDown, StreamMissing
 from replication.postgres import capturing
 from replication.postgres.capturing import Identity
 from replication.postgres.connect import Connection
@@ -33,6 +33,8 @@ class Tails:
     changes: int
     intact: bool
     announced: bool
+    directory: str
+    """The stream that announces this log."""
 
 
 def check_identity(connection: Connection, own: Identity, kept_outside: Collection[str]) -> int:
@@ -55,16 +57,57 @@ def check_identity(connection: Connection, own: Identity, kept_outside: Collecti
     return confirmed
 
 
-def examine(url: str, own: Identity, verify: Callable[[str, bytes, bytes], None]) -> Tails:
-    """Compare the last stored messages with our own record (pitfall P10)."""
-    directory = _tail(url, directory_name(own.name), verify)
-    announced = directory is not None and directory.incarnation == own.incarnation
-    heads = [_tail(url, stream_name(own.name, own.incarnation, lane), verify) for lane in LANES]
-    if None in heads:
-        return Tails(own.live_lsn, own.packed_lsn, own.changes, intact=False, announced=announced)
-    live, packed = (head for head in heads if head is not None)
-    intact = live.to_lsn >= own.live_lsn and packed.to_lsn >= own.packed_lsn
-    return Tails(live.to_lsn, packed.to_lsn, live.changes_total, intact, announced)
+@dataclass(frozen=True, slots=True)
+class Examiner:
+    """Compares the last stored messages with our own record (pitfall P10).
+
+    ``gives_up``: a stream that the broker could not serve for long is damaged, and counts as lost.
+    """
+
+    url: str
+    verify: Callable[[str, bytes, bytes], None]
+    gives_up: bool
+
+    def examine(self, own: Identity) -> Tails:
+        """Where the log in force ends, and whether that is where it should."""
+        directory, head = self._directory(own)
+        announced = head is not None and head.incarnation == own.incarnation
+        heads = [self._tail(stream_name(own.name, own.incarnation, lane)) for lane in LANES]
+        if None in heads:
+            return Tails(
+                own.live_lsn, own.packed_lsn, own.changes, intact=False, announced=announced, directory=directory
+            )
+        live, packed = (head for head in heads if head is not None)
+        intact = live.to_lsn >= own.live_lsn and packed.to_lsn >= own.packed_lsn
+        return Tails(live.to_lsn, packed.to_lsn, live.changes_total, intact, announced, directory)
+
+    def _directory(self, own: Identity) -> tuple[str, Header | None]:
+        """The first directory that the broker serves, or that is not there yet."""
+        for number in range(DIRECTORIES):
+            name = directory_name(own.name, number)
+            try:
+                return name, self._read(name)
+            except StreamDown:
+                if not self.gives_up:
+                    raise
+        raise FencedError(
+            "every stream that could announce this site's log is damaged: the broker's data must be cleared"
+        )
+
+    def _tail(self, stream: str) -> Header | None:
+        try:
+            return self._read(stream)
+        except StreamDown:
+            if not self.gives_up:
+                raise
+            return None
+
+    def _read(self, stream: str) -> Header | None:
+        try:
+            body = last_message(self.url, stream)
+            return read_header(body, self.verify)[0] if body is not None else None
+        except (StreamMissing, DecodeError):
+            return None
 
 
 def check_ahead(connection: Connection, tails: Tails) -> None:
@@ -75,20 +118,3 @@ def check_ahead(connection: Connection, tails: Tails) -> None:
             f"the log holds changes up to {format_lsn(newest)}, beyond this database's WAL: the database was restored"
             " from a copy; its site must be seeded again before it may send"
         )
-
-
-def _tail(url: str, stream: str, verify: Callable[[str, bytes, bytes], None]) -> Header | None:
-    body = _last(url, stream)
-    if body is None:
-        return None
-    try:
-        return read_header(body, verify)[0]
-    except DecodeError:
-        return None
-
-
-def _last(url: str, stream: str) -> bytes | None:
-    try:
-        return last_message(url, stream)
-    except StreamMissing:
-        return None

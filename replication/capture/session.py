@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pika.adapters.select_connection import IOLoop
 
 from replication import events, metrics
-from replication.broker.names import Lane, directory_name, stream_name
+from replication.broker.names import Lane, stream_name
 from replication.broker.publisher import Publisher
 from replication.capture.gather import Gatherer
 from replication.capture.lanes import Lanes, LaneState
-from replication.capture.opening import LANES, Tails, check_ahead, check_identity, examine
+from replication.capture.opening import LANES, Examiner, Tails, check_ahead, check_identity
 from replication.capture.vectors import Vectors
 from replication.clock import now_us
 from replication.core.progress import format_lsn, stable
@@ -31,6 +31,7 @@ from replication.wire.pglogical import Decoder
 from sitecfg import Config, Site
 
 TICK_SECONDS = 1.0
+_DELETE_SECONDS = 5.0
 PACKED_SECONDS = 1.0
 BATCH_CHANGES = 2500
 PART_CHANGES = 5000
@@ -53,8 +54,11 @@ class Tools:
 class Session:
     """Use once: ``run`` returns only by raising."""
 
-    def __init__(self, tools: Tools, connection: Connection) -> None:
+    def __init__(self, tools: Tools, connection: Connection, *, gives_up: bool, served: Callable[[], None]) -> None:
+        """``gives_up``: streams that the broker does not serve count as lost. ``served``: called when it does."""
         self._tools = tools
+        self._served = served
+        self._gives_up = gives_up
         self._connection = connection
         self._loop = IOLoop()
         self._fault: Exception | None = None
@@ -106,27 +110,30 @@ class Session:
     # -- opening -------------------------------------------------------------------------------------------------------
 
     def _opened(self) -> None:
-        tails = examine(self._tools.site.broker_url(), self._own, self._tools.verify)
+        examiner = Examiner(self._tools.site.broker_url(), self._tools.verify, self._gives_up)
+        tails = examiner.examine(self._own)
         check_ahead(self._connection, tails)
         if not tails.intact:
-            tails = self._rebuild()
+            tails = self._rebuild(tails.directory)
         fresh = not tails.announced
         streams = [stream_name(self._own.name, self._own.incarnation, lane) for lane in LANES]
-        self._declare([*streams, directory_name(self._own.name)], lambda: self._begin(tails, opens=fresh))
+        self._declare([*streams, tails.directory], lambda: self._begin(tails, opens=fresh))
 
-    def _rebuild(self) -> Tails:
-        """Start a new incarnation at the slot. The first one of all is as it was initialised: nothing was published."""
+    def _rebuild(self, directory: str) -> Tails:
+        """Start a new incarnation at the slot. The first one of all is as it was initialised, unless what was made of it
+        is damaged: nothing was published."""
         own, lsn = self._own, capturing.slot_confirmed(self._connection)
         assert lsn is not None
         born_here = len(own.lineage) == 1 and own.changes == 0 and own.live_lsn == own.lineage[0][1]
-        if not born_here:
+        if self._gives_up or not born_here:
             token = new_incarnation()
             keep_incarnations(self._tools.site, own.incarnation, token)
             capturing.begin_incarnation(self._connection, own, token, lsn)
             keep_incarnations(self._tools.site, token)
             events.logger().warning(events.LOG_REBUILT, incarnation=token, before=own.incarnation, lsn=format_lsn(lsn))
             self._own = capturing.identity(self._connection)
-        return Tails(self._own.live_lsn, self._own.packed_lsn, self._own.changes, intact=False, announced=False)
+        own = self._own
+        return Tails(own.live_lsn, own.packed_lsn, own.changes, intact=False, announced=False, directory=directory)
 
     def _declare(self, streams: list[str], done: Callable[[], None]) -> None:
         if not streams:
@@ -154,14 +161,16 @@ class Session:
         if not tails.intact:
             self._lanes.start(announcement, own.live_lsn, now_us())
         if opens:
-            self._publisher.publish(directory_name(own.name), announcement, 0)
-            self._delete(self._superseded())
+            self._publisher.publish(tails.directory, announcement, 0)
+            # Later, and once: a damaged stream takes the connection down when it is to be deleted.
+            self._loop.call_later(_DELETE_SECONDS, self._guarded(lambda: self._delete(self._superseded())))
         # A log that was lost may have held all that is in the WAL by now.
         ends = (tails.live_lsn, tails.packed_lsn) if tails.intact else (capturing.flushed(self._connection),)
         self._gatherer.sent_until = max(ends)
         start = min(tails.live_lsn, tails.packed_lsn)
         self._stream = SlotStream(self._tools.site.dsn(), SLOT, start, [REPLICATION_SET])
         events.logger().info(events.CAPTURE_STARTED, lsn=format_lsn(start), incarnation=own.incarnation)
+        self._served()
         self._watch()
         self._tick()
 

@@ -66,6 +66,9 @@ def damage_and_kill(stack: Stack, site: str, damage: Damage) -> None:
 @pytest.mark.parametrize("lost", ROUNDS)
 def test_a_log_that_lost_bytes_or_all_is_built_anew_and_nothing_is_lost(sites: Sites, lost: str) -> None:
     make_table(sites)
+    for site in sites.names:
+        query = "SELECT state = 'running' FROM kuroshio.capture"
+        until(f"capture of {site} runs", lambda site=site, query=query: sites.value(site, query))  # type: ignore[misc]
     before = {site: incarnation(sites, site) for site in sites.names}
     with load(sites, SEED + list(ROUNDS).index(lost)) as running:
         for site, damage in zip(sites.names, ROUNDS[lost], strict=True):
