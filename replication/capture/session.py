@@ -120,8 +120,8 @@ class Session:
         self._declare([*streams, tails.directory], lambda: self._begin(tails, opens=fresh))
 
     def _rebuild(self, directory: str) -> Tails:
-        """Start a new incarnation at the slot. The first one of all is as it was initialised, unless what was made of it
-        is damaged: nothing was published."""
+        """Start a new incarnation at the slot. Before anything was published the first one of all will do, unless it is
+        damaged already."""
         own, lsn = self._own, capturing.slot_confirmed(self._connection)
         assert lsn is not None
         born_here = len(own.lineage) == 1 and own.changes == 0 and own.live_lsn == own.lineage[0][1]
