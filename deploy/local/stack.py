@@ -166,9 +166,13 @@ class Stack:
         self.supervisor.wait_running(programs, DAEMON_SECONDS)
 
     def kill(self, program: str, number: signal.Signals = signal.SIGKILL) -> int:
-        """Signal a program's first process; the supervisor starts again what ends. Returns its pid."""
+        """Signal a program's first process; the supervisor starts again what ends.
+
+        Returns its pid, or 0 when it does not run just now: signalling 0 would reach the caller's own process group.
+        """
         pid = self.supervisor.pid(program)
-        kill(pid, number)
+        if pid:
+            kill(pid, number)
         return pid
 
     def _at_each_site(self, step: Callable[[Site], None]) -> None:

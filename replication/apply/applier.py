@@ -8,7 +8,7 @@
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -46,8 +46,6 @@ class Applier:
     merger: Merger
     fast: FastRows
     clock_ahead_us: int
-    buried: set[tuple[str, str]] = field(default_factory=set)
-    """Tables in which rows were deleted, for the writer to look at again."""
 
     def apply(self, sections: Sequence[Section], author: Author, *, careful: bool) -> None:
         """Apply the sections of one message."""
@@ -96,8 +94,6 @@ class Applier:
         if table is None or not set(section.columns) <= {column.name for column in table.columns}:
             self._park(section, author, everything, "schema", "this site's table lacks the table or a column")
             return
-        if section.op == "D":
-            self.buried.add(table.qualified)
         latest = max(section.moments, default=0)
         if hlc_of(latest) > now_us() + self.clock_ahead_us:
             self._park(

@@ -12,11 +12,11 @@ from replication import events, metrics
 from replication.apply.tables import Tables
 from replication.core.changes import Change, Key
 from replication.core.concurrency import Passage, had, holder
-from replication.core.conflicts import Conflict, conflicts
+from replication.core.conflicts import Conflict, conflicts, existence_conflict
 from replication.core.merge import Row, lives, merge
 from replication.core.progress import format_lsn
 from replication.core.stamps import site_of
-from replication.postgres import applying, rows, states
+from replication.postgres import applying, rows, states, tombstones
 from replication.postgres.catalog import ForeignKey, Table
 from replication.postgres.connect import Connection
 from replication.postgres.states import Local
@@ -31,6 +31,8 @@ class Merger:
     connection: Connection
     number: int
     """This site's."""
+    sites: Sequence[str]
+    """All of them, by name."""
     tables: Tables
     park: Park
     _passages: dict[int, list[Passage]] = field(default_factory=dict)
@@ -61,14 +63,17 @@ class Merger:
     def _merge_row(self, table: Table, key: Key, local: Local, changes: list[Change]) -> list[Conflict]:
         rules = self.tables.rules(table)
         row, found = local.row, list[Conflict]()
+        newer = local.entombed and not local.visible and any(c.op != "D" and c.life <= row.life for c in changes)
+        if newer and tombstones.give_way(self.connection, table, key, self.sites):
+            local, row = states.NOTHING, Row()
         for change in sorted(changes, key=lambda change: change.moment):
             if change.op == "U" and (change.life > row.life or not (row.known or row.deleted)):
                 self.park(change, "insert", "")
                 continue
-            if missing := self._missing_parent(table, change):
+            merged = merge(row, change.row(), rules)
+            if lives(merged, rules) and (missing := self._missing_parent(table, change)):
                 self.park(change, "parent", missing)
                 continue
-            merged = merge(row, change.row(), rules)
             found += conflicts(row, change, merged, rules, self._concurrent)
             row = merged
         if row != local.row:
@@ -111,25 +116,17 @@ class Merger:
         rules = self.tables.rules(table)
         for key, state in states.read(self.connection, table, list(keys)).items():
             row = state.row
-            if not (state.visible and row.deleted):
+            if state.shown is None or not row.deleted:
                 continue
             stays = lives(row, rules) or states.has_children(self.connection, table, key)
-            if not stays:
+            outlived = state.shown.life < row.life
+            if outlived or not stays:
                 states.delete(self.connection, table, key)
-                lost = Conflict(
-                    table.qualified,
-                    key,
-                    "",
-                    row.deleted,
-                    row.base,
-                    "delete_origin_differs",
-                    "apply_remote",
-                    f"delete = {rules.delete}",
-                    None,
-                    None,
-                )
+                lost = existence_conflict(table.qualified, key, row.deleted, state.shown.newest, rules)
                 applying.record_conflicts(self.connection, [lost])
                 _observe(table, [lost])
+            if outlived and stays:
+                states.insert(self.connection, table, key, row, row.newest)
             states.entomb(self.connection, table, key, row, image=not stays, passed={})
 
     def release(self, table: Table, keys: Sequence[Key]) -> None:
@@ -143,8 +140,8 @@ class Merger:
     def _write(self, table: Table, key: Key, local: Local, row: Row, changes: list[Change]) -> None:
         connection = self.connection
         alive = lives(row, self.tables.rules(table)) or (local.visible and states.has_children(connection, table, key))
-        if alive and local.visible:
-            before = local.row.cells
+        if alive and local.shown is not None:
+            before = local.shown.cells
             changed = [
                 n for n in table.values if n in row.cells and (n not in before or row.cells[n].value != before[n].value)
             ]
@@ -154,7 +151,8 @@ class Merger:
         elif local.visible:
             states.delete(connection, table, key)
         if row.deleted:
-            passed = {c.author.origin: format_lsn(c.author.to_lsn) for c in changes if c.op == "D"}
+            deletes = sorted((change.committed, change.author.origin) for change in changes if change.op == "D")
+            passed = {origin: format_lsn(committed + 1) for committed, origin in deletes}
             states.entomb(connection, table, key, row, image=not alive, passed=passed)
         elif local.entombed:
             states.disinter(connection, table, key)

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from replication.core.arrays import parse_integers
 from replication.core.changes import Author, Change
-from replication.wire.message import SENT_LSN, Section
+from replication.wire.message import COMMIT_LSN, SENT_LSN, Section
 
 T = TypeVar("T")
 
@@ -41,7 +41,7 @@ def changes_of(section: Section, author: Author, indices: Iterator[int] | Sequen
     """The changes of some rows of a section."""
     count = section.key_count
     names = section.columns[count:]
-    life, saw = section.extra.get("life"), section.blobs.get("saw")
+    life, committed, saw = section.extra.get("life"), section.extra.get(COMMIT_LSN), section.blobs.get("saw")
     for index in indices:
         row = [column[index] for column in section.values]
         yield Change(
@@ -55,11 +55,12 @@ def changes_of(section: Section, author: Author, indices: Iterator[int] | Sequen
             life[index] if life else 1,
             _authority(section, names, index),
             tuple(parse_integers(saw[index] or b"{0,0}")) if saw else (),
+            committed[index] if committed else 0,
         )
 
 
 def _authority(section: Section, names: Sequence[str], index: int) -> dict[str, tuple[int, int]]:
-    if not section.extra.keys() - {"life", "referential"}:
+    if not section.extra.keys() - {"life", "referential", COMMIT_LSN}:
         return {}
     pairs = {}
     for name in names:

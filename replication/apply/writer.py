@@ -26,11 +26,12 @@ from replication.core.changes import Author, Change
 from replication.core.progress import Position, Step, format_lsn, step
 from replication.core.stamps import hlc_of, join_moments
 from replication.errors import InvariantError
-from replication.postgres import applying, capturing
+from replication.postgres import applying, capturing, tombstones
 from replication.postgres.applying import Place, Reading
 from replication.postgres.connect import Connection, connect
 from replication.postgres.parameters import register
 from replication.postgres.rows import FastRows
+from replication.postgres.tombstones import Horizon
 from replication.wire.header import Header
 from replication.wire.message import Section, decode_sections, read_header
 from sitecfg import Config, Site
@@ -41,7 +42,6 @@ _COLLECT_SECONDS = 30.0
 _RETRY_PARKED_SECONDS = 2.0
 _NOTHING_PARKED_SECONDS = 3.0
 _PARKED_AT_ONCE = 2000
-_GHOSTS_AT_ONCE = 1000
 _LOCK_SECONDS = 0.5
 """Less than a user's deadlock_timeout (1 s): who waits for apply, which waits for them, must not become the victim."""
 _GIVES_WAY_TIMES = 20
@@ -66,8 +66,7 @@ class Writer:
         self._next_tick = self._next_collect = self._next_parked = 0.0
         self._lock_seconds = 0.0
         self._retrying = False
-        self._buried: dict[tuple[str, str], int] = {}
-        """Table with deletes -> the transaction before which all that saw no tombstone began."""
+        self._horizon: Horizon | None = None
 
     def open(self) -> None:
         """Connect, and read where each origin stands."""
@@ -80,12 +79,12 @@ class Writer:
             connection.close()  # the one before us may hold the origin for a moment longer
             raise
         tables = Tables(connection, self._config.rules)
-        merger = Merger(connection, self._site.number, tables, self._park)
+        merger = Merger(connection, self._site.number, list(self._config.sites), tables, self._park)
         ahead = int(self._site.limits.clock_ahead_seconds * 1_000_000)
         self._applier = Applier(connection, tables, merger, FastRows(), ahead)
         self._connection = connection
         self._lock_seconds = 0.0
-        self._buried = dict.fromkeys(applying.entombed_tables(connection), applying.snapshot(connection)[1])
+        self._horizon = None
         self.places = dict.fromkeys(self._site.peers, _UNBORN) | applying.places(connection)
 
     def place(self, origin: str) -> Place | None:
@@ -162,7 +161,6 @@ class Writer:
                 self._write([one], careful=True)
             return
         self.places = places
-        self._remember_buried()
         for one in batch:
             one.done()
         self._observe(written)
@@ -218,6 +216,8 @@ class Writer:
                 {self._numbers[name]: p.lsn for name, p in header.positions.items() if name in self._numbers},
                 header.changes_total,
             )
+        if header.claims:
+            tombstones.save_claims(self._connection, header.origin, header.claims)
         self._heard(header)
         before = places[header.origin]
         position = before.position._replace(
@@ -271,7 +271,8 @@ class Writer:
     def _collect(self) -> None:
         peers = [name for name in self._config.sites if name != self._site.name]
         with self._connection.transaction():
-            metrics.TOMBSTONES.set(applying.collect(self._connection, self._site.name, peers))
+            metrics.TOMBSTONES.set(tombstones.collect(self._connection, list(self._config.sites)))
+            applying.drop_passages(self._connection, self._site.name, peers)
 
     def _retry_parked(self) -> None:
         """Merge what may be merged by now."""
@@ -292,23 +293,22 @@ class Writer:
         finally:
             self._retrying = False
 
-    def _remember_buried(self) -> None:
-        if self._applier.buried:
-            _, next_xid = applying.snapshot(self._connection)
-            self._buried.update(dict.fromkeys(self._applier.buried, next_xid))
-            self._applier.buried.clear()
-
     def _settle(self) -> None:
-        """Look at deleted rows again once everybody who wrote when they were deleted has committed (pitfall P3)."""
-        oldest_xid, _ = applying.snapshot(self._connection) if self._buried else (0, 0)
-        for name in [name for name, xid in self._buried.items() if xid <= oldest_xid]:
-            table = self._applier.tables.get(name)
-            keys = applying.ghosts(self._connection, table, _GHOSTS_AT_ONCE) if table else []
-            if table and keys:
-                with self._connection.transaction():
+        """Look at deleted rows again once everybody who was at work when they were deleted has ended (pitfall P3)."""
+        seen = self._horizon
+        if seen is None or not seen.at_work & tombstones.at_work(self._connection):
+            if seen is not None:
+                self._settle_all(seen)
+            self._horizon = tombstones.horizon(self._connection)
+
+    def _settle_all(self, seen: Horizon) -> None:
+        with self._connection.transaction():
+            for name in tombstones.unsettled(self._connection, seen):
+                table = self._applier.tables.get(name)
+                keys = tombstones.ghosts(self._connection, table, seen) if table else []
+                if table and keys:
                     self._applier.merger.settle(table, keys)
-            if len(keys) < _GHOSTS_AT_ONCE:
-                del self._buried[name]
+            tombstones.settle(self._connection, seen)
 
     def _release(self) -> None:
         """Let rows go that were deleted and kept only for rows that are gone by now."""

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from replication.capture.shapes import Plan, Shape, fresh_keys, require_values
+from replication.core.progress import parse_lsn
 from replication.core.stamps import LIFE, join_moments
 from replication.errors import InvariantError
-from replication.wire.message import SENT_LSN, Section
+from replication.wire.message import COMMIT_LSN, SENT_LSN, Section
 from replication.wire.pglogical import Begin, Commit, Insert, Relation, Update
 
 Describe = Callable[[Relation], Shape | None]
@@ -102,6 +103,8 @@ class Batch:
     last_commit_us: int = 0
     part: tuple[int, int, bool] | None = None
     fenced: bool = False
+    claims: dict[str, int] = field(default_factory=dict)
+    """Origin -> LSN, of the claims that were committed."""
 
     def buffer(self, plan: Plan) -> Buffer:
         """The buffer of a plan; plans are unique objects for as long as their relation does not change."""
@@ -118,6 +121,7 @@ class Batch:
         self.transactions += other.transactions
         self.end_lsn, self.xid, self.last_commit_us = other.end_lsn, other.xid, other.last_commit_us
         self.first_commit_us = self.first_commit_us or other.first_commit_us
+        self.claims |= other.claims
 
     def sections(self) -> list[Section]:
         """The sections for the wire."""
@@ -145,7 +149,7 @@ class Gatherer:
         self._in_transaction = 0
         self._part_number = 0
         self._xid = 0
-        self._sent_lsn = 0
+        self._sent_lsn = self._commit_lsn = 0
         self.sent_until = 0
         """Transactions that commit before this LSN may have been sent before."""
         self.is_open = False
@@ -169,6 +173,7 @@ class Gatherer:
         self._xid = event.xid
         self.is_open = True
         self._in_transaction = self._part_number = 0
+        self._commit_lsn = event.commit_lsn
         self._sent_lsn = event.commit_lsn if event.commit_lsn < self.sent_until else 0
         self._marks = None
 
@@ -232,9 +237,13 @@ class Gatherer:
     def _own(self, event: Insert | Update) -> None:
         if event.relation.name == "fence":
             self.batch.fenced = True
+        elif event.relation.name == "claim":
+            _, origin, lsn = (bytes(value).decode() for value in event.values)  # type: ignore[arg-type]
+            self.batch.claims[origin] = parse_lsn(lsn)
         elif event.relation.name == "tombstone":
             buffer = self._tombstone(event, self.batch)
             if buffer is not None:
+                buffer.set_extra(COMMIT_LSN, self._commit_lsn, 0)
                 self._count(buffer)
 
     def _count(self, buffer: Buffer) -> None:

@@ -118,6 +118,7 @@ class Lanes:
 
     def _describe(self, header: Header, batch: Batch) -> None:
         header.to_lsn = batch.end_lsn or header.from_lsn
+        header.claims = batch.claims
         header.xid, header.transactions = batch.xid, batch.transactions
         if batch.last_commit_us:
             header.first_commit_us, header.last_commit_us = batch.first_commit_us, batch.last_commit_us

@@ -21,7 +21,7 @@ from replication.clock import now_us
 from replication.core.progress import format_lsn, stable
 from replication.errors import TransientError
 from replication.keys import keep_incarnations, kept_incarnations
-from replication.postgres import capturing
+from replication.postgres import capturing, tombstones
 from replication.postgres.capturing import Identity
 from replication.postgres.connect import Connection
 from replication.postgres.install import REPLICATION_SET, SLOT, new_incarnation
@@ -31,6 +31,7 @@ from replication.wire.pglogical import Decoder
 from sitecfg import Config, Site
 
 TICK_SECONDS = 1.0
+CLAIM_SECONDS = 10.0
 _DELETE_SECONDS = 5.0
 PACKED_SECONDS = 1.0
 BATCH_CHANGES = 2500
@@ -68,6 +69,7 @@ class Session:
         self._watching = False
         self._numbers = {name: site.number for name, site in tools.config.sites.items()}
         self._recorded_lsn = 0
+        self._claimed_us = 0
         self._own: Identity
         self._stream: SlotStream
         self._lanes: Lanes
@@ -231,7 +233,7 @@ class Session:
 
     def _flush(self) -> None:
         for batch in self._gatherer.take():
-            if batch.changes or batch.part or batch.fenced:
+            if batch.changes or batch.part or batch.fenced or batch.claims:
                 self._vectors.passed(batch, self._lanes.live.published_lsn)
                 self._lanes.put(batch, now_us())
                 metrics.TRANSACTIONS_CAPTURED.inc(batch.transactions)
@@ -259,6 +261,9 @@ class Session:
         self._vectors.forget(min(self._lanes.live.published_lsn, self._lanes.packed.published_lsn))
         if passed := self._vectors.take(self._numbers):
             capturing.record_passage(self._connection, self._own.number, *passed, self._lanes.changes)
+        if _passed(self._claimed_us, now, CLAIM_SECONDS):
+            self._claimed_us = now
+            tombstones.claim(self._connection)
         self._record()
         self._confirm_slot()
         if not self._watching and not self._publisher.blocked:

@@ -37,6 +37,8 @@ class Change:
     authority: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """Column -> (term, epoch), where a rule gives them."""
     saw: tuple[int, ...] = ()
+    committed: int = 0
+    """Of a delete: the LSN where its transaction committed."""
 
     def row(self) -> Row:
         """This change as a partial state: applying it is merging it."""
@@ -56,6 +58,7 @@ class Change:
             "life": self.life,
             "authority": {name: list(pair) for name, pair in self.authority.items()},
             "saw": list(self.saw),
+            "committed": self.committed,
             "from_lsn": self.author.from_lsn,
             "applied": {str(site): lsn for site, lsn in self.author.applied.items()},
         }
@@ -83,4 +86,5 @@ def from_json(
         body["life"],
         {name: (pair[0], pair[1]) for name, pair in body["authority"].items()},
         tuple(body["saw"]),
+        body["committed"],
     )

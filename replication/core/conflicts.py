@@ -34,7 +34,10 @@ class Conflict:
 
 def conflicts(local: Row, change: Change, merged: Row, rules: RowRules, concurrent: Concurrent) -> Iterator[Conflict]:
     """What to record when ``change`` meets ``local`` and becomes ``merged``."""
-    if not local.known or local.life != change.life:
+    if local.life != change.life:
+        yield from _lives(local, change, rules, concurrent)
+        return
+    if not local.known:
         return
     if change.op == "D" or local.deleted:
         yield from _existence(local, change, merged, rules, concurrent)
@@ -82,5 +85,29 @@ def _existence(local: Row, change: Change, merged: Row, rules: RowRules, concurr
     alive = lives(merged, rules)
     applied = alive == (change.op != "D")
     winner, loser = (edit, delete) if alive else (delete, edit)
+    yield existence_conflict(change.table, change.key, winner, loser, rules, kind=kind, applied=applied)
+
+
+def _lives(local: Row, change: Change, rules: RowRules, concurrent: Concurrent) -> Iterator[Conflict]:
+    """Somebody inserted the row anew, and somebody wrote to its earlier life without knowing."""
+    remote_wins = change.life > local.life
+    if change.op == "D" or not local.newest or not concurrent(local.newest, change):
+        return
+    winner, loser = (change.moment, local.newest) if remote_wins else (local.newest, change.moment)
+    kind = "insert_exists" if change.op == "I" and local.known and not local.deleted else "update_deleted"
+    yield existence_conflict(change.table, change.key, winner, loser, rules, kind=kind, applied=remote_wins)
+
+
+def existence_conflict(
+    table: tuple[str, str],
+    key: tuple[bytes, ...],
+    winner: int,
+    loser: int,
+    rules: RowRules,
+    *,
+    kind: str = "delete_origin_differs",
+    applied: bool = True,
+) -> Conflict:
+    """What is recorded when two sites disagree about the row as such. The moments are those of its versions."""
     outcome = "apply_remote" if applied else "keep_local"
-    yield Conflict(change.table, change.key, "", winner, loser, kind, outcome, f"delete = {rules.delete}", None, None)
+    return Conflict(table, key, "", winner, loser, kind, outcome, f"delete = {rules.delete}", None, None)

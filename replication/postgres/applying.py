@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from replication.clock import to_datetime, to_us
@@ -13,8 +12,6 @@ from replication.core.changes import Change, from_json
 from replication.core.concurrency import Passage
 from replication.core.conflicts import Conflict
 from replication.core.progress import Position, format_lsn, parse_lsn
-from replication.core.stamps import LIFE
-from replication.postgres.catalog import Quoted, Table
 from replication.postgres.connect import Connection
 from replication.wire.header import Header
 
@@ -301,63 +298,10 @@ def held_rows(connection: Connection) -> dict[tuple[str, str], list[tuple[bytes,
     return held
 
 
-def ghosts(connection: Connection, table: Table, limit: int) -> list[tuple[bytes, ...]]:
-    """Keys of rows that live beside a tombstone which says that they do not: a local insert waited for apply's delete,
-    and had looked for the tombstone before it was there (pitfall P3)."""
-    query = sql.SQL(
-        "SELECT g.key FROM kuroshio.tombstone g JOIN {} t ON g.key = ARRAY[{}] WHERE g.nspname = %s AND g.relname = %s"
-        " AND g.stamps IS NOT NULL AND greatest(kuroshio.get(t.kuroshio, {}), 1) <= g.life LIMIT %s"
-    ).format(
-        table.quoted,
-        sql.SQL(", ").join(sql.SQL("t.{}::text").format(Quoted(name)) for name in table.key),
-        sql.Literal(LIFE),
-    )
-    rows: list[Any] = connection.execute(query, (*table.qualified, limit)).fetchall()
-    return [tuple(part.encode() for part in key) for (key,) in rows]
-
-
-def entombed_tables(connection: Connection) -> list[tuple[str, str]]:
-    """The tables that have tombstones."""
-    rows = connection.execute("SELECT DISTINCT nspname, relname FROM kuroshio.tombstone").fetchall()
-    return [(str(schema), str(name)) for schema, name in rows]
-
-
-def snapshot(connection: Connection) -> tuple[int, int]:
-    """The oldest transaction that is under way, and the next one to begin."""
-    row: Any = connection.execute(
-        "SELECT pg_snapshot_xmin(s)::text, pg_snapshot_xmax(s)::text FROM pg_current_snapshot() s"
-    ).fetchone()
-    return int(row[0]), int(row[1])
-
-
-def collect(connection: Connection, own: str, peers: Sequence[str]) -> int:
-    """Drop tombstones and passages that every site has passed (pitfall P5); return how many tombstones stay.
-
-    A tombstone beside a visible row stays: that row goes with the last one that refers to it.
-    A tombstone made here gets its WAL position now, when it is surely committed.
-    """
-    connection.execute(
-        "UPDATE kuroshio.tombstone SET passed = jsonb_build_object(%s::text, pg_current_wal_insert_lsn()::text)"
-        " WHERE passed = '{}'",
-        (own,),
-    )
-    connection.execute(_DROP_TOMBSTONES, {"own": own, "sites": [own, *peers]})
+def drop_passages(connection: Connection, own: str, peers: Sequence[str]) -> None:
+    """Drop the passages that every site has passed."""
     connection.execute(_DROP_PASSAGES, {"peers": list(peers), "own": own})
-    row = connection.execute("SELECT count(*) FROM kuroshio.tombstone").fetchone()
-    return int(str(row[0])) if row else 0
 
-
-# Every site but the origin itself must have applied the origin up to the LSN; our own progress is in kuroshio.position.
-_DROP_TOMBSTONES = """
-DELETE FROM kuroshio.tombstone t
- WHERE t.stamps IS NOT NULL AND NOT EXISTS (
-    SELECT FROM jsonb_each_text(t.passed) AS need(origin, lsn), unnest(%(sites)s::text[]) AS site
-     WHERE site <> need.origin AND NOT EXISTS (
-        SELECT FROM kuroshio.peer_position p
-         WHERE p.reader = site AND p.origin = need.origin AND p.lsn >= need.lsn::pg_lsn
-        UNION ALL
-        SELECT FROM kuroshio.position m
-         WHERE site = %(own)s AND m.origin = need.origin AND m.lsn >= need.lsn::pg_lsn))"""
 
 _DROP_PASSAGES = """
 DELETE FROM kuroshio.passage d

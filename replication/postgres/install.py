@@ -13,7 +13,7 @@ from replication.postgres.connect import Connection
 
 SLOT = "kuroshio"
 REPLICATION_SET = "kuroshio"
-_OWN_TABLES = ("kuroshio.tombstone", "kuroshio.fence")
+_OWN_TABLES = ("kuroshio.tombstone", "kuroshio.fence", "kuroshio.claim")
 
 
 def new_incarnation() -> str:

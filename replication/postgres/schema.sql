@@ -29,7 +29,8 @@ CREATE TABLE IF NOT EXISTS kuroshio.replicated_table (
 );
 
 -- A deleted row. Inserted by the delete trigger, and captured: this insert is the delete on the wire (pitfall P15).
--- The last image stays until every site has passed the delete, because a concurrent edit may bring the row back.
+-- The last image stays until every site has passed the delete, because a concurrent edit may bring the row back. How it
+-- goes: replication/postgres/tombstones.py.
 CREATE TABLE IF NOT EXISTS kuroshio.tombstone (
     nspname      text NOT NULL,
     relname      text NOT NULL,
@@ -40,8 +41,27 @@ CREATE TABLE IF NOT EXISTS kuroshio.tombstone (
     stamps       bigint[],                  -- of the image; null: the insert was never seen here
     cells        jsonb NOT NULL DEFAULT '{}',   -- column -> text form
     referential  boolean NOT NULL DEFAULT false, -- made inside a referential action
-    passed       jsonb NOT NULL DEFAULT '{}',    -- origin -> LSN that all must have applied before this may go
+    passed       jsonb NOT NULL DEFAULT '{}',    -- origin -> LSN that every site must claim before this may go on; null: not known yet
+    xid          xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    settled      boolean NOT NULL DEFAULT false, -- nobody here writes any more who had not seen it
+    stable       boolean NOT NULL DEFAULT false, -- every site claims what it needs
     PRIMARY KEY (nspname, relname, key)
+);
+CREATE INDEX IF NOT EXISTS tombstone_unsettled ON kuroshio.tombstone (xid) WHERE NOT settled;
+
+-- Up to where each origin's changes (and its own) are applied here, and seen by whoever still writes.
+CREATE TABLE IF NOT EXISTS kuroshio.settled (
+    origin       text PRIMARY KEY,
+    lsn          pg_lsn NOT NULL
+);
+
+-- The same, as each site has told the others in its stream: a claim lies in the WAL behind every write that it speaks of,
+-- so who has applied the claim has applied these.
+CREATE TABLE IF NOT EXISTS kuroshio.claim (
+    reader       text NOT NULL,
+    origin       text NOT NULL,
+    lsn          pg_lsn NOT NULL,
+    PRIMARY KEY (reader, origin)
 );
 
 -- A committed row in a captured table: a point in this site's stream (pitfall P15).

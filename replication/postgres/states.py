@@ -5,7 +5,7 @@ deletes must join what it saw. A live row beside a tombstone is always newer tha
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from psycopg import sql
 from psycopg.types.json import Jsonb
@@ -26,11 +26,16 @@ class Local:
     """What this site holds of a row."""
 
     row: Row
-    visible: bool
+    shown: Row | None
+    """What is in the table: of an earlier life than ``row`` where an insert had looked for the tombstone too early."""
     entombed: bool
 
+    @property
+    def visible(self) -> bool:
+        return self.shown is not None
 
-NOTHING = Local(Row(), visible=False, entombed=False)
+
+NOTHING = Local(Row(), None, entombed=False)
 
 
 def read(connection: Connection, table: Table, keys: Sequence[Key]) -> dict[Key, Local]:
@@ -63,20 +68,25 @@ def _read_graves(table: Table) -> sql.Composed:
 
 
 def _local(table: Table, live: tuple[Stamps, list[object]] | None, grave: list[object] | None) -> Local:
-    if live is None:
-        assert grave is not None
-        life, deleted, saw, stamps, cells = grave
-        image = Stamps.unpack(stamps) if stamps else Stamps(0)  # type: ignore[arg-type]
-        known = {str(name): _encode(value) for name, value in cells.items()}  # type: ignore[attr-defined]
-        row = Row(life, image.base, deleted, Stamps.unpack(saw), _cells(image, known))  # type: ignore[arg-type]
-        return Local(row, visible=False, entombed=True)
-    stamps_, values = live
-    cells_ = _cells(stamps_, dict(zip(table.values, map(_encode, values), strict=True)))
-    if grave is not None and grave[0] == stamps_.life:
-        row = Row(stamps_.life, stamps_.base, grave[1], Stamps.unpack(grave[2]), cells_)  # type: ignore[arg-type]
-    else:
-        row = Row(stamps_.life, stamps_.base, cells=cells_)
-    return Local(row, visible=True, entombed=grave is not None)
+    shown, buried = _shown(table, *live) if live else None, _buried(grave) if grave else None
+    if shown is None or buried is None or buried.life < shown.life:
+        return Local(shown or buried or Row(), shown, entombed=grave is not None)
+    if buried.life > shown.life:
+        return Local(buried, shown, entombed=True)
+    return Local(replace(shown, deleted=buried.deleted, saw=buried.saw), shown, entombed=True)
+
+
+def _shown(table: Table, stamps: Stamps, values: list[object]) -> Row:
+    return Row(
+        stamps.life, stamps.base, cells=_cells(stamps, dict(zip(table.values, map(_encode, values), strict=True)))
+    )
+
+
+def _buried(grave: list[object]) -> Row:
+    life, deleted, saw, stamps, cells = grave
+    image = Stamps.unpack(stamps) if stamps else Stamps(0)  # type: ignore[arg-type]
+    known = {str(name): _encode(value) for name, value in cells.items()}  # type: ignore[attr-defined]
+    return Row(life, image.base, deleted, Stamps.unpack(saw), _cells(image, known))  # type: ignore[arg-type]
 
 
 def _cells(stamps: Stamps, values: Mapping[str, bytes | None]) -> dict[str, Cell]:
@@ -133,7 +143,7 @@ def entomb(connection: Connection, table: Table, key: Key, row: Row, *, image: b
         " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (nspname, relname, key) DO UPDATE SET life"
         " = excluded.life,"
         " deleted = excluded.deleted, saw = excluded.saw, stamps = excluded.stamps, cells = excluded.cells,"
-        " passed = tombstone.passed || excluded.passed",
+        " passed = tombstone.passed || excluded.passed, xid = excluded.xid, settled = false, stable = false",
         (
             *table.qualified,
             list(map(_text, key)),

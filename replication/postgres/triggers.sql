@@ -210,14 +210,17 @@ DECLARE
 BEGIN
     IF pg_replication_origin_session_is_setup() THEN RETURN OLD; END IF;
     -- BEFORE, as an AFTER trigger of a cascaded delete is queued, and fires when the referential action has returned (pitfall P7).
-    INSERT INTO kuroshio.tombstone (nspname, relname, key, life, deleted, saw, stamps, cells, referential)
+    INSERT INTO kuroshio.tombstone (nspname, relname, key, life, deleted, saw, stamps, cells, referential, passed)
     VALUES (%L, %L, ARRAY[%s], greatest(kuroshio.get(OLD.kuroshio, 8589934592), 1),
-            kuroshio.after(kuroshio.moment(%s), newest, %s), OLD.kuroshio, OLD.kuroshio, %s, pg_trigger_depth() > 1)
+            kuroshio.after(kuroshio.moment(%s), newest, %s), OLD.kuroshio, OLD.kuroshio, %s, pg_trigger_depth() > 1, %L)
     ON CONFLICT (nspname, relname, key) DO UPDATE SET life = excluded.life, deleted = excluded.deleted,
         saw = CASE WHEN tombstone.life = excluded.life THEN kuroshio.join_stamps(tombstone.saw, excluded.saw) ELSE excluded.saw END,
-        stamps = excluded.stamps, cells = excluded.cells, referential = excluded.referential, passed = '{}';
+        stamps = excluded.stamps, cells = excluded.cells, referential = excluded.referential, passed = tombstone.passed || excluded.passed,
+        xid = excluded.xid, settled = false, stable = false
+     WHERE tombstone.life <= excluded.life;
     RETURN OLD;
-END $body$ $$, 'on_delete_' || suffix, head || pinned, schema_name, table_name, key_text_old, here.number, here.number, image);
+END $body$ $$, 'on_delete_' || suffix, head || pinned, schema_name, table_name, key_text_old, here.number, here.number, image,
+        jsonb_build_object(here.name, NULL));
 
     EXECUTE format($$
         CREATE OR REPLACE TRIGGER "~~kuroshio_insert" BEFORE INSERT ON %1$s FOR EACH ROW EXECUTE FUNCTION kuroshio.%2$I();

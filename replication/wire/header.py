@@ -57,6 +57,9 @@ class Header:
     rules_version: str = ""
     positions: dict[str, Position] = field(default_factory=dict)
     """What the origin had durably applied of others, by site."""
+    claims: dict[str, int] = field(default_factory=dict)
+    """Up to which LSN nobody at the origin writes any more who had not seen what is applied there, by site. It is a
+    row of the origin's WAL within this message's range."""
     part: Part | None = None
     lineage: list[Lineage] = field(default_factory=list)
     """In ``start``: the incarnations of this LSN space, oldest first, this one last."""
@@ -81,6 +84,10 @@ def write_header(header: Header) -> bytes:
     out.uint(header.changes_total)
     out.token(header.rules_version)
     _write_positions(out, header)
+    out.uint(len(header.claims))
+    for site, lsn in sorted(header.claims.items()):
+        out.text(site)
+        out.uint(lsn)
     _write_part(out, header.part)
     out.uint(len(header.lineage))
     for incarnation, lsn in header.lineage:
@@ -128,6 +135,7 @@ def read_header_bytes(data: bytes | memoryview) -> Header:
         site, incarnation = body.text(), body.token()
         lsn, xid, commit_us = body.uint(), body.uint(), now - body.sint()
         header.positions[site] = Position(incarnation, lsn, xid, commit_us)
+    header.claims = {body.text(): body.uint() for _ in range(body.uint())}
     if body.byte():
         header.part = Part(body.uint(), body.uint(), bool(body.byte()))
     header.lineage = [Lineage(body.token(), body.uint()) for _ in range(body.uint())]
@@ -150,6 +158,7 @@ def _check(header: Header, error: type[DecodeError | InvariantError]) -> None:
         header.from_lsn,
         header.to_lsn,
         *(p.lsn for p in places),
+        *header.claims.values(),
         *(e.lsn for e in header.lineage),
     ]
     xids = [header.xid, *(p.xid for p in places), *([header.part.xid] if header.part else [])]

@@ -52,6 +52,8 @@ MAX_ROWS: Final = 1_000_000
 MAX_CELLS: Final = 16_000_000
 SENT_LSN: Final = "lsn"
 """The extra integers of rows that may have been sent before: where their transaction committed; 0 for the others."""
+COMMIT_LSN: Final = "commit"
+"""The extra integers of deletes: where their transaction committed."""
 LIVE_LEVEL: Final = 1
 PACKED_LEVEL: Final = 9
 

@@ -84,7 +84,7 @@ def test_a_peer_whose_daemons_hang_is_seen_by_the_age_of_its_figures(stack: Stac
     for daemon in daemons:
         stack.kill(daemon, signal.SIGSTOP)
     try:
-        page.wait_for_function(AGED, timeout=20_000)
+        page.wait_for_function(AGED, timeout=15_000)
     finally:
         for daemon in daemons:
             stack.kill(daemon, signal.SIGCONT)

@@ -17,6 +17,7 @@ RELATION = Relation(1, "public", "customer", ("id", "name", "phone", "kuroshio")
 TOMBSTONE = Relation(
     2, "kuroshio", "tombstone", ("nspname", "relname", "key", "life", "deleted", "saw", "referential"), (0, 1, 2)
 )
+CLAIM = Relation(4, "kuroshio", "claim", ("reader", "origin", "lsn"), (0, 1))
 FENCE = Relation(3, "kuroshio", "fence", ("site", "number"), (0,))
 BASE, EDIT = moment(1_000, 1), moment(2_000, 1)
 
@@ -85,7 +86,7 @@ def test_a_tombstone_is_the_delete() -> None:
     feed(gather, [Insert(TOMBSTONE, row)])
     (gone,) = sections(gather.take())
     assert (gone.op, gone.table, gone.values) == ("D", ("public", "customer"), [[b"a b"]])
-    assert (gone.moments, gone.extra, gone.blobs) == ([EDIT], {"life": [2]}, {"saw": [b"{1,0}"]})
+    assert (gone.moments, gone.extra, gone.blobs) == ([EDIT], {"life": [2], "commit": [92]}, {"saw": [b"{1,0}"]})
 
 
 def test_the_tombstone_of_a_table_that_is_not_replicated_any_more_stays_home() -> None:
@@ -100,6 +101,15 @@ def test_a_fence_makes_progress_without_a_change() -> None:
     (batch,) = gather.take()
     assert batch.fenced
     assert batch.changes == 0
+
+
+def test_a_claim_travels_with_the_transactions_around_it() -> None:
+    gather = gatherer()
+    feed(gather, [insert("a")])
+    feed(gather, [Update(CLAIM, None, (b"taipei", b"us", b"0/10")), Insert(CLAIM, (b"taipei", b"kaohsiung", b"1/0"))])
+    (batch,) = gather.take()
+    assert batch.claims == {"us": 16, "kaohsiung": 1 << 32}
+    assert batch.changes == 1
 
 
 def test_nothing_of_an_open_transaction_is_taken() -> None:

@@ -11,9 +11,9 @@ import pytest
 from replication.apply.merging import Merger
 from replication.apply.tables import Tables
 from replication.core.stamps import EPOCH, LIFE, MOMENT, TERM, Stamps, cell_id, cell_key, moment, newest
-from replication.postgres.applying import ghosts
 from replication.postgres.connect import Connection, connect
 from replication.postgres.parameters import register
+from replication.postgres.tombstones import at_work, ghosts, horizon, settle
 from tests.postgres.servers import Pair, as_applied
 
 A, B = 1, 2
@@ -135,9 +135,12 @@ def test_a_delete_and_an_insert_in_one_transaction_keep_their_order(pair: Pair) 
     assert int(str(deleted)) > newest(saw)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("deleted_later_by", "stays"), [(timedelta(0), True), (timedelta(hours=1), False)])
+@pytest.mark.parametrize(
+    ("deleted_later_by", "life", "stays"),
+    [(timedelta(0), 1, True), (timedelta(hours=1), 1, False), (timedelta(0), 5, False)],
+)
 def test_an_insert_that_waited_for_the_delete_of_its_key_is_settled_by_the_rule(
-    pair: Pair, deleted_later_by: timedelta, stays: bool
+    pair: Pair, deleted_later_by: timedelta, life: int, stays: bool
 ) -> None:
     """Pitfall P3: its trigger looked for the tombstone too early, and the row lives below it, here alone."""
     simple(pair)
@@ -148,22 +151,24 @@ def test_an_insert_that_waited_for_the_delete_of_its_key_is_settled_by_the_rule(
         with as_applied(pair.alpha), pair.alpha.transaction():
             pair.run(pair.alpha, "DELETE FROM t")
             pair.alpha.execute(
-                "INSERT INTO kuroshio.tombstone (nspname, relname, key, deleted, saw, stamps, cells)"
-                " VALUES (%s, 't', '{1}', %s, %s, %s, '{}')",
-                (pair.schema, deleted, [base, 0], [base, 0]),
+                "INSERT INTO kuroshio.tombstone (nspname, relname, key, life, deleted, saw, stamps, cells)"
+                " VALUES (%s, 't', '{1}', %s, %s, %s, %s, '{}')",
+                (pair.schema, life, deleted, [base, 0], [base, 0]),
             )
             waiting = pool.submit(user.execute, f"INSERT INTO {pair.schema}.t VALUES (1, 'again', '')".encode())
             _await_lock(pair.alpha, user.info.backend_pid)
+        seen = horizon(pair.alpha)
         waiting.result(10)
     register(pair.alpha)
     tables = Tables(pair.alpha, pair.config.rules)
     table = tables.get((pair.schema, "t"))
     assert table is not None
-    found = ghosts(pair.alpha, table, 10)
-    assert found == [(b"1",)]
+    assert seen is not None
+    assert not seen.at_work & at_work(pair.alpha), "the insert has ended, so has all that was at work"
+    assert ghosts(pair.alpha, table, seen) == [(b"1",)]
     with as_applied(pair.alpha):
-        Merger(pair.alpha, 1, tables, lambda *_: None).settle(table, found)
-    assert ghosts(pair.alpha, table, 10) == []
+        Merger(pair.alpha, 1, list(pair.config.sites), tables, lambda *_: None).settle(table, [(b"1",)])
+        settle(pair.alpha, seen)
     assert bool(pair.run(pair.alpha, "SELECT 1 FROM t WHERE id = 1")) is stays
 
 

@@ -49,7 +49,6 @@ def test_a_web_node_serves_its_page(stack: Stack, site: str) -> None:
         assert b"<html" in answer.read()
 
 
-@pytest.mark.unproven  # not yet measured on a machine that does nothing else
 def test_at_rest_the_sites_stay_within_their_memory_and_a_tenth_of_a_core(stack: Stack) -> None:
     usage = listing.usage(stack.layout.state, WATCHED_SECONDS)
     assert {f"{site}-web" for site in SITES} <= {one.program for one in usage}
@@ -64,12 +63,10 @@ def test_a_daemon_that_is_killed_comes_back(stack: Stack, kind: str) -> None:
     wait_until(f"{program} is back", lambda: stack.supervisor.pid(program) not in (0, killed), DEADLINE_SECONDS)
 
 
-@pytest.mark.unproven  # not yet measured on a machine that does nothing else
 def test_a_second_start_is_ready_in_time_while_the_sites_are_up(stack: Stack) -> None:
     assert _seconds_to_be_up(stack) < AGAIN_SECONDS
 
 
-@pytest.mark.unproven  # not yet measured on a machine that does nothing else
 def test_a_start_after_down_is_ready_in_time_and_down_left_nothing(
     stack: Stack, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -121,6 +121,7 @@ HEADERS = st.builds(
     changes_total=XID,
     rules_version=TOKEN,
     positions=st.dictionaries(TEXT, st.builds(Position, TOKEN, LSN, XID, INT64), max_size=3),
+    claims=st.dictionaries(TEXT, LSN, max_size=3),
     part=st.none() | st.builds(Part, XID, XID, st.booleans()),
     lineage=st.lists(st.builds(Lineage, TOKEN, LSN), max_size=3),
 )

@@ -201,6 +201,7 @@ GOLDEN_HEADER = Header(
     changes_total=40,
     rules_version="not hexadecimal",
     positions={"us": Position("", 7, 8, 9)},
+    claims={"us": 6},
     part=Part(741, 2, is_last=True),
     lineage=[Lineage("beef", 1 << 32)],
 )

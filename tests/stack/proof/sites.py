@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 
@@ -13,6 +13,7 @@ from deploy.local.layout import ROOT
 from deploy.local.stack import Stack
 
 Row = tuple[Any, ...]
+Held = TypeVar("Held")
 PATIENCE_SECONDS = 60.0
 
 _DIGEST = """
@@ -89,6 +90,8 @@ class Sites:
             mine = [text for key, text in rows[name].items() if key not in first][:3]
             theirs = [text for key, text in first.items() if key not in rows[name]][:3]
             lines += [f"only {name}: {mine}", f"only {names[0]}, not {name}: {theirs}"]
+        graves = "SELECT g::text FROM kuroshio.tombstone g WHERE nspname || '.' || relname = %s LIMIT 12"
+        lines += [f"{name}: {grave}" for name in names for (grave,) in self.run(name, graves, (table,))]
         return "\n".join([*lines, self.logs()])
 
     def parked(self, site: str) -> list[Row]:
@@ -120,17 +123,17 @@ class Sites:
 
 def until(
     what: str,
-    holds: Callable[[], object],
+    holds: Callable[[], Held],
     seconds: float = PATIENCE_SECONDS,
     explain: Callable[[], str] = lambda: "",
-) -> None:
-    """Wait with a deadline; a site that does not answer yet does not hold yet."""
+) -> Held:
+    """Wait with a deadline for what is true, and return it; a site that does not answer yet does not hold yet."""
     end = time.monotonic() + seconds
     while True:
         fault = ""
         try:
-            if holds():
-                return
+            if held := holds():
+                return held
         except psycopg.OperationalError as error:
             fault = str(error)
         assert time.monotonic() < end, f"waited {seconds:g} s in vain until {what} {fault}\n{explain()}"

@@ -31,7 +31,7 @@ class Killer(threading.Thread):
                 program = f"{self._random.choice(self._names)}-{self._kind}"
                 until(f"{program} is started", lambda: self._stack.supervisor.pid(program))  # noqa: B023
                 pause.wait(self._random.random() * LONGEST_LIFE_SECONDS)
-                before = self._stack.kill(program)
+                before = until(f"{program} is killed", lambda: self._stack.kill(program))  # noqa: B023
                 until(f"{program} is another", lambda: self._stack.supervisor.pid(program) not in (0, before))  # noqa: B023
                 self.killed[program] += 1
         except BaseException as fault:  # noqa: BLE001  the test raises it

@@ -1,0 +1,160 @@
+"""A tombstone goes when nothing older can arrive, and one that is dropped elsewhere does not kill what is new."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from replication.apply.merging import Merger
+from replication.apply.tables import Tables
+from replication.core.changes import Author, Change
+from replication.core.progress import parse_lsn
+from replication.core.stamps import moment
+from replication.postgres import tombstones
+from replication.postgres.catalog import Table
+from replication.postgres.connect import connect
+from replication.postgres.parameters import register
+from tests.postgres.servers import Pair, as_applied
+
+DELETED_LSN = 500
+
+
+@pytest.fixture
+def table(pair: Pair) -> Table:
+    pair.everywhere("CREATE TABLE t (id int PRIMARY KEY, a text)")
+    for name in ("tombstone", "claim", "settled", "position", "parked"):
+        pair.run(pair.alpha, f"DELETE FROM kuroshio.{name}")  # of the tests before
+    register(pair.alpha)
+    return pair.enlist("t")
+
+
+def change(pair: Pair, op: str, at: int, lsn: int = DELETED_LSN, **more: object) -> Change:
+    cells: Mapping[str, bytes | None] = {} if op == "D" else {"a": b"beta"}
+    author = Author("beta", 2, lsn - 10, lsn + 10, {})
+    saw = (moment(at - 1, 2), 0) if op == "D" else ()
+    return Change((pair.schema, "t"), op, (b"1",), cells, moment(at, 2), 0, author, saw=saw, committed=lsn, **more)  # type: ignore[arg-type]
+
+
+def merge(pair: Pair, table: Table, *changes: Change) -> list[str]:
+    """Merge at alpha as apply does; returns the reasons for which changes were parked."""
+    parked: list[str] = []
+    tables = Tables(pair.alpha, pair.config.rules)
+    merger = Merger(
+        pair.alpha, 1, list(pair.config.sites), tables, lambda _change, reason, _detail: parked.append(reason)
+    )
+    with as_applied(pair.alpha), pair.alpha.transaction():
+        merger.merge(table, changes)
+    return parked
+
+
+def settle(pair: Pair) -> None:
+    """What apply does when nobody is at work any more, and capture after it."""
+    with as_applied(pair.alpha):
+        pair.run(
+            pair.alpha,
+            "INSERT INTO kuroshio.position (origin, incarnation, lsn) VALUES ('beta', '', '0/1000')"
+            " ON CONFLICT (origin) DO UPDATE SET lsn = '0/1000'",
+        )
+        seen = tombstones.horizon(pair.alpha)
+        assert seen is not None
+        tombstones.settle(pair.alpha, seen)
+    tombstones.claim(pair.alpha)
+
+
+def hear(pair: Pair, **claims: str) -> None:
+    """Beta's claims arrive."""
+    with as_applied(pair.alpha):
+        tombstones.save_claims(pair.alpha, "beta", {origin: parse_lsn(lsn) for origin, lsn in claims.items()})
+
+
+def graves(pair: Pair) -> int:
+    with as_applied(pair.alpha):
+        tombstones.collect(pair.alpha, list(pair.config.sites))
+    [(count,)] = pair.run(pair.alpha, f"SELECT count(*) FROM kuroshio.tombstone WHERE nspname = '{pair.schema}'")
+    return int(str(count))
+
+
+def visible(pair: Pair) -> bool:
+    return bool(pair.run(pair.alpha, "SELECT 1 FROM t"))
+
+
+FAR = "F/0"
+
+
+def test_it_goes_when_all_claim_the_delete_and_then_all_that_was_applied_where_it_was_stable(
+    pair: Pair, table: Table
+) -> None:
+    merge(pair, table, change(pair, "D", 1_000))
+    assert graves(pair) == 1
+    settle(pair)
+    assert graves(pair) == 1, "beta has not claimed its own delete: an insert that raced with it may come"
+    hear(pair, beta=f"0/{DELETED_LSN + 1:X}")
+    assert graves(pair) == 1, "it is stable; beta may not know of that"
+    hear(pair, beta=FAR, alpha=FAR)
+    assert graves(pair) == 1, "nor has alpha claimed it"
+    settle(pair)
+    assert graves(pair) == 0
+
+
+def test_a_delete_made_here_gets_its_place_when_it_is_settled(pair: Pair, table: Table) -> None:
+    pair.run(pair.alpha, "INSERT INTO t VALUES (1, 'x')")
+    pair.run(pair.alpha, "DELETE FROM t")
+    hear(pair, beta=FAR, alpha=FAR)
+    assert graves(pair) == 1
+    query = f"SELECT passed->>'alpha' FROM kuroshio.tombstone WHERE nspname = '{pair.schema}'"
+    assert pair.run(pair.alpha, query) == [(None,)]
+    settle(pair)
+    assert pair.run(pair.alpha, query) != [(None,)]
+    assert graves(pair) == 1
+    settle(pair)
+    assert graves(pair) == 0
+
+
+def test_who_was_at_work_is_waited_for(pair: Pair, table: Table) -> None:
+    pair.run(pair.alpha, "INSERT INTO t VALUES (1, 'x')")
+    pair.run(pair.alpha, "DELETE FROM t")
+    watcher = pair.config.sites["alpha"].dsn()
+    with connect(watcher, name="reader") as reader, reader.transaction():
+        reader.execute("SELECT 1")
+        seen = tombstones.horizon(pair.alpha)
+        assert seen is not None
+        assert seen.at_work & tombstones.at_work(pair.alpha), "a transaction that has only read may yet insert"
+    assert not seen.at_work & tombstones.at_work(pair.alpha)
+
+
+def test_an_insert_from_where_the_tombstone_is_dropped_begins_anew_where_it_is_stable(pair: Pair, table: Table) -> None:
+    merge(pair, table, change(pair, "D", 1_000, life=3))
+    settle(pair)
+    hear(pair, beta=FAR)
+    assert merge(pair, table, change(pair, "I", 2_000, lsn=900)) == []
+    assert visible(pair)
+    assert graves(pair) == 0
+
+
+def test_an_update_of_such_a_row_waits_for_its_insert(pair: Pair, table: Table) -> None:
+    merge(pair, table, change(pair, "D", 1_000))
+    settle(pair)
+    hear(pair, beta=FAR)
+    assert merge(pair, table, change(pair, "U", 2_000, lsn=900)) == ["insert"]
+
+
+def test_an_earlier_life_loses_against_a_tombstone_that_is_not_stable(pair: Pair, table: Table) -> None:
+    merge(pair, table, change(pair, "D", 1_000, life=3))
+    settle(pair)
+    assert merge(pair, table, change(pair, "I", 2_000, lsn=490)) == []
+    assert not visible(pair)
+    assert graves(pair) == 1
+
+
+def test_what_waits_here_is_not_claimed(pair: Pair, table: Table) -> None:
+    merge(pair, table, change(pair, "D", 1_000))
+    pair.run(
+        pair.alpha,
+        "INSERT INTO kuroshio.parked (nspname, relname, key, moment, op, origin, lsn, change, reason)"
+        " VALUES ('x', 'y', '{1}', 1, 'U', 'beta', '0/20', '{\"from_lsn\": 16}', 'insert')",
+    )
+    settle(pair)
+    claim = "SELECT lsn::text FROM kuroshio.claim WHERE (reader, origin) = ('alpha', 'beta')"
+    assert pair.run(pair.alpha, claim) == [("0/10",)]
+    pair.run(pair.alpha, "DELETE FROM kuroshio.parked")
+    settle(pair)
+    assert pair.run(pair.alpha, claim) == [("0/1000",)]
