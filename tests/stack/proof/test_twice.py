@@ -54,6 +54,14 @@ def stored(sites: Sites, name: str) -> list[bytes]:
     return bodies
 
 
+def publish(sites: Sites, bodies: list[bytes]) -> None:
+    """Put messages into both of the origin's lanes: which one a peer reads depends on how late it was lately."""
+    with broker_of(sites, ORIGIN) as channel:
+        for body in bodies:
+            for lane in LANES:
+                channel.basic_publish("", stream(sites, lane), body, mandatory=True)
+
+
 def readings(sites: Sites, column: str) -> dict[str, int]:
     """This counter of each peer's reading of the origin."""
     peers = [name for name in sites.names if name != ORIGIN]
@@ -78,9 +86,7 @@ def test_messages_that_are_delivered_twice_take_effect_once(sites: Sites, table:
     duplicates = readings(sites, "duplicates")
     again = with_changes(stored(sites, stream(sites, "live")))[-20:]
     assert len(again) > 3
-    with broker_of(sites, ORIGIN) as channel:
-        for body in again:
-            channel.basic_publish("", stream(sites, "live"), body, mandatory=True)
+    publish(sites, again)
     until(
         "every peer counted the duplicates",
         lambda: all(count >= duplicates[name] + len(again) for name, count in readings(sites, "duplicates").items()),
@@ -115,12 +121,10 @@ def test_messages_that_their_origin_did_not_sign_are_refused_counted_and_change_
     sites.converge(table)
     refused, before = readings(sites, "refused"), sites.digest(ORIGIN, table)
     forged = list(forgeries(sites, table))
-    with broker_of(sites, ORIGIN) as channel:
-        for body in forged:
-            channel.basic_publish("", stream(sites, "live"), body, mandatory=True)
+    publish(sites, forged)
     until(
         "every peer counted what it refused",
-        lambda: all(count == refused[name] + len(forged) for name, count in readings(sites, "refused").items()),
+        lambda: all(count >= refused[name] + len(forged) for name, count in readings(sites, "refused").items()),
     )
     sites.run(ORIGIN, f"UPDATE {table} SET note = 'still here' WHERE id = 1")
     sites.converge(table)
