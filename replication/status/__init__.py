@@ -2,10 +2,23 @@
 
 :func:`local_view` reads a site's own database alone, so it works during a cut, under any role that may SELECT in the
 schema ``kuroshio``. What one site cannot know of the others it says as unknown, or with the age of its knowledge:
-unreachable is not healthy (invariant 8).
+unreachable is not healthy (invariant 8). :class:`Conflicts` reads what was decided between two versions of a cell.
 """
 
+from replication.status.conflicts import Conflicts, ConflictView, Mark, Side, Wanted, Watched, conflict_id
 from replication.status.local import local_view
 from replication.status.views import LinkView, NotInitialisedError, SiteView
 
-__all__ = ["LinkView", "NotInitialisedError", "SiteView", "local_view"]
+__all__ = [
+    "ConflictView",
+    "Conflicts",
+    "LinkView",
+    "Mark",
+    "NotInitialisedError",
+    "Side",
+    "SiteView",
+    "Wanted",
+    "Watched",
+    "conflict_id",
+    "local_view",
+]

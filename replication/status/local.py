@@ -23,9 +23,9 @@ _SITE = """
 SELECT s.name, s.number, clock_timestamp() AS now, c.changes, c.state,
        extract(epoch FROM clock_timestamp() - c.updated_at)::float8 AS recorded_ago,
        (pg_current_wal_insert_lsn() - '0/0')::bigint AS lsn,
-       (SELECT count(*) FROM kuroshio.conflict) AS conflicts,
-       (SELECT count(*) FROM kuroshio.parked WHERE reason = 'refused') AS set_aside,
-       (SELECT count(*) FROM kuroshio.parked WHERE reason <> 'refused') AS parked
+       CASE WHEN %(totals)s THEN (SELECT count(*) FROM kuroshio.conflict) END AS conflicts,
+       CASE WHEN %(totals)s THEN (SELECT count(*) FROM kuroshio.parked WHERE reason = 'refused') END AS set_aside,
+       CASE WHEN %(totals)s THEN (SELECT count(*) FROM kuroshio.parked WHERE reason <> 'refused') END AS parked
   FROM kuroshio.site s LEFT JOIN kuroshio.capture c ON true"""
 
 _INCOMING = """
@@ -86,19 +86,22 @@ class Facts:
         )
 
 
-def local_view(connection: psycopg.Connection[Any], sites: Mapping[str, int] | None = None) -> SiteView:
+def local_view(
+    connection: psycopg.Connection[Any], sites: Mapping[str, int] | None = None, *, totals: bool = True
+) -> SiteView:
     """What this site knows. ``sites``: number by name of all configured sites, in the order wanted; without it, those
-    that the database has heard of. Raises :class:`NotInitialisedError`."""
-    facts = read_facts(connection, sites or {})
+    that the database has heard of. Without ``totals`` nothing is counted, which costs the less the more there is.
+    Raises :class:`NotInitialisedError`."""
+    facts = read_facts(connection, sites or {}, totals=totals)
     return facts.view(list(sites) if sites else facts.heard_of)
 
 
-def read_facts(connection: psycopg.Connection[Any], numbers: Mapping[str, int]) -> Facts:
+def read_facts(connection: psycopg.Connection[Any], numbers: Mapping[str, int], *, totals: bool = True) -> Facts:
     """Read a database. Where an origin's number is not known, some backlogs are not either."""
     with connection.cursor(row_factory=dict_row) as cursor:
         if not cursor.execute(_INSTALLED).fetchall()[0]["installed"]:
             raise NotInitialisedError("this database is not under replication: run python -m replication init")
-        own = cursor.execute(_SITE).fetchone()
+        own = cursor.execute(_SITE, {"totals": totals}).fetchone()
         if own is None:
             raise NotInitialisedError("this database belongs to no site yet: run python -m replication init")
         known = {**numbers, own["name"]: own["number"]}

@@ -33,9 +33,9 @@ def _site_row(name: str, site: SiteReport) -> tuple[str, ...]:
         {True: "running", False: "silent", None: "not started"}[site.apply_running],
         f"{detail['changes_captured'] or 0:,}",
         _bytes(detail["slot_retained_bytes"]),
-        f"{view.conflicts_total:,}",
-        f"{view.parked:,}",
-        f"{view.set_aside:,}",
+        f"{view.conflicts_total or 0:,}",
+        f"{view.parked or 0:,}",
+        f"{view.set_aside or 0:,}",
         f"{detail['tombstones']:,}",
     )
 

@@ -44,10 +44,11 @@ class SiteView:
     site: str
     now: datetime
     links: tuple[LinkView, ...]
-    conflicts_total: int
-    set_aside: int
+    conflicts_total: int | None
+    """None, here and in the next two: they were not asked for."""
+    set_aside: int | None
     """Changes that this site could not take: a person must look."""
-    parked: int
+    parked: int | None
     """Changes that wait for another change, or for the clock."""
     capture_running: bool | None
     """None: capture never ran."""
