@@ -8,13 +8,15 @@ files of their own, which are opened only when an address is asked for.
 `sitecfg.example.write` makes a private configuration of any number of sites, for tests.
 """
 
+from .carriable import CARRIABLE, can_carry
 from .config import Config, load
 from .errors import ConfigError, Fault
 from .local import Local
-from .rules import ColumnRule, Rules, TableRules
+from .rules import ColumnRule, Mask, Rules, Share, TableRules, UniqueRule
 from .site import Broker, Database, Keys, Limits, Metrics, Peer, Site, Web
 
 __all__ = [
+    "CARRIABLE",
     "Broker",
     "ColumnRule",
     "Config",
@@ -24,11 +26,15 @@ __all__ = [
     "Keys",
     "Limits",
     "Local",
+    "Mask",
     "Metrics",
     "Peer",
     "Rules",
+    "Share",
     "Site",
     "TableRules",
+    "UniqueRule",
     "Web",
+    "can_carry",
     "load",
 ]

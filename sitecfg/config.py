@@ -18,12 +18,16 @@ DEFAULT = Path(__file__).resolve().parent
 
 @dataclass(frozen=True)
 class Config:
-    """A directory's sites by number, its rules, and what the local sites need, if it says so."""
+    """A directory's sites by number, its rules, and what the local sites need, if it says so.
+
+    `rules_files` has the file in which each table's rules stand.
+    """
 
     directory: Path
     sites: dict[str, Site]
     rules: Rules
     local: Local | None
+    rules_files: dict[str, str]
 
     def site(self, name: str) -> Site:
         """Return a site; an unknown name is the caller's fault, and says which there are."""
@@ -54,4 +58,5 @@ def _config(directory: Path, files: Files) -> Config:
         sites={site.name: site for site in sorted(files.sites.values(), key=lambda s: s.number)},
         rules=Rules({name: as_rules(table) for name, table in tables.items()}, tuple(local)),
         local=next(iter(files.local.values()), None),
+        rules_files={name: file for file, rules in files.rules.items() for name in rules.table},
     )

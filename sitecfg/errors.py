@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, order=True)
@@ -20,6 +21,14 @@ class Fault:
     def __str__(self) -> str:
         place = f"{self.file}: {self.key}" if self.key else self.file
         return f"{place}: {self.message}" + (f"\n    {self.hint}" if self.hint else "")
+
+
+class Wrong(NamedTuple):
+    """A fault inside one table: its key below the table (empty: the table itself), what, and the way out."""
+
+    key: str
+    message: str
+    hint: str
 
 
 class ConfigError(Exception):

@@ -1,30 +1,40 @@
-"""The shape of `rules/*.toml`, and what one table's rules must agree on among themselves.
+"""The shape of `rules/*.toml`.
 
 ```toml
 [table."public.customer"]
 owner = "owner_site"                             # the column that names the row's owner
 delete = "loses"                                 # a concurrent edit brings the row back
 groups = { money = ["amount", "currency"] }      # these travel and win together
+share = { column = "owner_site", map = { shanghai = ["shanghai", "taipei"] } }   # else everywhere
+unique.customer_email_key = "mark"               # the younger claim shows a marked text
+unique.customer_tax_id_key = { outcome = "null", review = true }
+parent.customer_region_fkey = "falls"            # goes when its parent was deleted
 
 [table."public.customer".column]
 phone = "latest"
-credit = { rule = "site", site = "taipei" }
+stage = { review = true }                        # converges at once and asks a person
 amount = { rule = "owner" }
 currency = { rule = "owner" }                    # the columns of a group have one rule
+credit = { rule = "latest", owned_by.us = { rule = "site", site = "us" } }
+visits = "counter"
+birth_date = { rule = "frozen", share = ["taipei"], mask = "nothing" }   # the others get NULL or the default
+email = { share = ["taipei", "us"], mask = "hash" }
+card = { share = ["us"], mask = { part = 4 } }   # the others get the last four characters
 
 [local]
 tables = ["public.django_*"]                     # these stay at their site
 ```
+
+What the names mean, and what holds where nothing is said, stands in `sitecfg.rules`.
 """
 
-from collections import Counter
-from collections.abc import Iterator
-from typing import Annotated, Any, Literal, NamedTuple
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, StrictStr
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, StrictBool, StrictStr
 
-from .rules import COLUMN_RULES, ColumnRule, TableRules
-from .shapes import SiteName, Table, Texts, refuse
+from .rules import ColumnRule, Mask, Share, TableRules, UniqueRule
+from .shapes import SiteName, Table, Texts, as_tuple, refuse
 
 NAME_BYTES = 63  # PostgreSQL's NAMEDATALEN - 1
 
@@ -43,20 +53,68 @@ def _table_name(name: str) -> str:
     return name
 
 
-def _spelt_out(value: Any) -> Any:
+def _rule(value: Any) -> Any:
     return {"rule": value} if isinstance(value, str) else value
+
+
+def _outcome(value: Any) -> Any:
+    return {"outcome": value} if isinstance(value, str) else value
+
+
+def _sites(value: Any) -> Any:
+    return {"sites": value} if isinstance(value, list) else value
+
+
+def _mask(value: Any) -> Mask:
+    """Read "nothing", "hash" or { part = 4 }."""
+    if value in ("nothing", "hash"):
+        return Mask(value)
+    if isinstance(value, Mapping) and set(value) == {"part"} and type(value["part"]) is int and value["part"] > 0:
+        return Mask("part", value["part"])
+    raise refuse(f"{value!r} is no mask", '"nothing", "hash", or { part = 4 } for the last 4 characters')
 
 
 Identifier = Annotated[StrictStr, AfterValidator(_identifier)]
 TableName = Annotated[StrictStr, AfterValidator(_table_name)]
 GroupColumns = Annotated[Texts, Field(min_length=2)]
+SiteNames = Annotated[tuple[SiteName, ...], BeforeValidator(as_tuple), Field(min_length=1)]
+
+
+class ShareTable(Table):
+    """Which sites receive something, spelt out: by name, or by what a column of the row holds."""
+
+    sites: SiteNames | None = Field(default=None, description='for example ["taipei", "us"], one site or more')
+    column: Identifier | None = None
+    map: dict[StrictStr, SiteNames] | None = Field(
+        default=None, description='what the column holds = the sites, for example { us = ["us", "taipei"] }'
+    )
+
+
+class OwnedTable(Table):
+    """A column's rule in the rows of one owner."""
+
+    rule: Literal["latest", "site", "owner"] = Field(
+        description="only rules that compare stamps alone may differ by owner: all sites merge a row alike"
+    )
+    site: SiteName | None = None
 
 
 class ColumnTable(Table):
     """A column's rule, spelt out."""
 
-    rule: Literal["latest", "site", "owner"]
+    rule: Literal["latest", "site", "owner", "counter", "set", "append", "greatest", "least", "frozen"] = "latest"
     site: SiteName | None = None
+    review: StrictBool = False
+    owned_by: dict[SiteName, Annotated[OwnedTable, BeforeValidator(_rule)]] = Field(default_factory=dict)
+    share: Annotated[ShareTable | None, BeforeValidator(_sites)] = None
+    mask: Annotated[Mask, PlainValidator(_mask)] | None = None
+
+
+class UniqueTable(Table):
+    """What becomes of the younger claim on a unique key, spelt out."""
+
+    outcome: Literal["mark", "null", "hide"] = "hide"
+    review: StrictBool = False
 
 
 class TableTable(Table):
@@ -64,9 +122,16 @@ class TableTable(Table):
 
     owner: Identifier | None = None
     delete: Literal["stamp", "wins", "loses"] = "stamp"
-    column: dict[Identifier, Annotated[ColumnTable, BeforeValidator(_spelt_out)]] = Field(default_factory=dict)
+    share: Annotated[ShareTable | None, BeforeValidator(_sites)] = None
+    column: dict[Identifier, Annotated[ColumnTable, BeforeValidator(_rule)]] = Field(default_factory=dict)
     groups: dict[Identifier, GroupColumns] = Field(
         default_factory=dict, description="columns that travel together, two or more, each in one group"
+    )
+    unique: dict[Identifier, Annotated[UniqueTable, BeforeValidator(_outcome)]] = Field(
+        default_factory=dict, description="the younger claim is marked (a text), becomes NULL, or waits hidden"
+    )
+    parent: dict[Identifier, Literal["returns", "falls", "null"]] = Field(
+        default_factory=dict, description="a foreign key's deleted parent returns, takes the child along, or is unset"
     )
 
 
@@ -83,66 +148,37 @@ class RulesFile(Table):
     local: LocalTables = LocalTables()
 
 
-class Wrong(NamedTuple):
-    """A fault inside one table: its key below the table, what, and the way out."""
-
-    key: str
-    message: str
-    hint: str
-
-
-def faults(table: TableTable, sites: frozenset[str]) -> Iterator[Wrong]:
-    """Find what a table's rules contradict among themselves, or among the sites."""
-    yield from _grouped_twice(table)
-    yield from _divided_groups(table)
-    for name, column in table.column.items():
-        yield from _parameter_faults(f"column.{name}", column, sites)
-        yield from _owner_faults(table, name, column)
-
-
-def _grouped_twice(table: TableTable) -> Iterator[Wrong]:
-    members = Counter(column for columns in table.groups.values() for column in columns)
-    for group, columns in table.groups.items():
-        for column in dict.fromkeys(columns):
-            if members[column] > 1:
-                hint = "name a column once, in one group"
-                yield Wrong(f"groups.{group}", f"{column} is grouped more than once", hint)
-
-
-def _divided_groups(table: TableTable) -> Iterator[Wrong]:
-    by_default = ColumnTable(rule="latest")
-    for group, columns in table.groups.items():
-        if group in table.column and group not in columns:
-            hint = f"give the rule to each of {', '.join(columns)}"
-            yield Wrong(f"column.{group}", f"{group} is a group, not a column", hint)
-        if len({table.column.get(column, by_default) for column in columns}) > 1:
-            hint = f"give each of {', '.join(columns)} the same rule"
-            yield Wrong(f"groups.{group}", "its columns have different rules", hint)
-
-
-def _parameter_faults(key: str, column: ColumnTable, sites: frozenset[str]) -> Iterator[Wrong]:
-    takes_site = "site" in COLUMN_RULES[column.rule]
-    if takes_site and column.site is None:
-        yield Wrong(f"{key}.site", "missing", '{ rule = "site", site = "…" } says whose value wins')
-    elif not takes_site and column.site is not None:
-        yield Wrong(f"{key}.site", f"the rule {column.rule} takes no site", "leave it out")
-    elif column.site is not None and column.site not in sites:
-        hint = f"the sites are {', '.join(sorted(sites))}"
-        yield Wrong(f"{key}.site", f"no site is called {column.site}", hint)
-
-
-def _owner_faults(table: TableTable, name: str, column: ColumnTable) -> Iterator[Wrong]:
-    if column.rule != "owner":
-        return
-    if table.owner is None:
-        hint = 'owner = "…" beside it names the column that holds the owner\'s name'
-        yield Wrong(f"column.{name}", "the rule owner needs an owner column", hint)
-    elif table.owner == name:
-        hint = "settle the owner column itself by latest or site"
-        yield Wrong(f"column.{name}", f"{table.owner} would say who may write it", hint)
-
-
 def as_rules(table: TableTable) -> TableRules:
     """Turn a table of the file into what the programs read."""
-    columns = {name: ColumnRule(column.rule, column.site) for name, column in table.column.items()}
-    return TableRules(table.owner, table.delete, columns, dict(table.groups))
+    return TableRules(
+        owner=table.owner,
+        delete=table.delete,
+        columns={name: _column_rule(column) for name, column in table.column.items()},
+        groups=dict(table.groups),
+        unique_keys={name: UniqueRule(unique.outcome, unique.review) for name, unique in table.unique.items()},
+        parents=dict(table.parent),
+        share=_share(table.share),
+    )
+
+
+def _column_rule(column: ColumnTable) -> ColumnRule:
+    return ColumnRule(
+        rule=column.rule,
+        site=column.site,
+        review=column.review,
+        owned_by={owner: ColumnRule(owned.rule, owned.site) for owner, owned in column.owned_by.items()},
+        share=_share(column.share),
+        mask=(column.mask or Mask()) if column.share else None,
+    )
+
+
+def _share(share: ShareTable | None) -> Share | None:
+    """Sort the sites: their order says nothing."""
+    if share is None:
+        return None
+    by_value = {value: _sorted(sites) for value, sites in (share.map or {}).items()}
+    return Share(_sorted(share.sites or ()), share.column, by_value)
+
+
+def _sorted(sites: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(set(sites)))

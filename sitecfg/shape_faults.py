@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -67,7 +68,7 @@ def _table_at(model: type[BaseModel], location: tuple[str | int, ...]) -> type[B
     for part in location:
         if _is_table(kind):
             field = kind.model_fields.get(str(part))
-            kind = field.annotation if field else None
+            kind = _unwrapped(field.annotation) if field else None
         elif get_origin(kind) is dict:
             kind = _unwrapped(get_args(kind)[1])
         else:
@@ -80,5 +81,8 @@ def _is_table(kind: Any) -> bool:
 
 
 def _unwrapped(kind: Any) -> Any:
-    """Take the type out of `Annotated`."""
-    return get_args(kind)[0] if hasattr(kind, "__metadata__") else kind
+    """Take the type out of `Annotated`, and out of `… | None`."""
+    if hasattr(kind, "__metadata__"):
+        return _unwrapped(get_args(kind)[0])
+    options = [option for option in get_args(kind) if option is not NoneType]
+    return options[0] if get_origin(kind) in (Union, UnionType) and len(options) == 1 else kind

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from .errors import Fault
 from .files import Files
-from .rules_file import faults as table_faults
+from .rule_faults import rule_faults
 from .shape_faults import dotted
 from .shapes import LOOPBACK
 from .site import Site
@@ -118,7 +118,7 @@ def _rules_faults(files: Files) -> Iterator[Fault]:
     for file, rules in files.rules.items():
         for name, table in rules.table.items():
             place = dotted(("table", name))
-            for wrong in table_faults(table, sites):
+            for wrong in rule_faults(table, sites):
                 yield Fault(file, f"{place}.{wrong.key}", wrong.message, wrong.hint)
             if name in first:
                 hint = "say all about a table in one place"

@@ -1,28 +1,15 @@
 """What a good configuration says: the project's own, and the examples'."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from sitecfg import ColumnRule, ConfigError, load
+from sitecfg import CARRIABLE, ConfigError, load
 from sitecfg.config import DEFAULT, ENVIRONMENT
 from sitecfg.example import MOST_SITES, write
-from sitecfg.rules import COLUMN_RULES, DELETE_RULES
-from sitecfg.rules_file import ColumnTable, TableTable
-
-RULES = """
-[table."public.orders"]
-owner = "owner_site"
-delete = "loses"
-groups = { money = ["amount", "currency"] }
-[table."public.orders".column]
-amount = "owner"
-currency = { rule = "owner" }
-credit = { rule = "site", site = "east" }
-[table."Verkäufe.Kunde & Co."]
-[local]
-tables = ["public.django_*"]
-"""
+from sitecfg.rules import COLUMN_RULES, COMBINED, DELETE_RULES, PARENT_RULES, STAMP_ORDERED, UNIQUE_OUTCOMES
+from sitecfg.rules_file import ColumnTable, OwnedTable, TableTable, UniqueTable
 
 
 def test_the_projects_own_sites_are_these_four(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,42 +64,17 @@ def test_a_rate_is_counted_in_bits_and_in_bytes(tmp_path: Path) -> None:
     assert (peer.rate, peer.rate_bytes_per_second) == (64_000, 8_000)
 
 
-def test_rules_are_read_as_written(tmp_path: Path) -> None:
-    rules = load(write(tmp_path, sites=["east", "west"], base_port=26000, rules=RULES)).rules
-    orders = rules.table("public.orders")
-    assert (orders.owner, orders.delete, orders.groups) == ("owner_site", "loses", {"money": ("amount", "currency")})
-    assert orders.column("currency") == ColumnRule("owner")
-    assert orders.column("credit") == ColumnRule("site", "east")
-    assert orders.column("note") == ColumnRule("latest")
-    assert rules.replicated == ("Verkäufe.Kunde & Co.", "public.orders")
-
-
-def test_a_table_that_no_file_names_has_the_defaults(directory: Path) -> None:
-    table = load(directory).rules.table("bank.branches")
-    assert (table.owner, table.delete, dict(table.columns), dict(table.groups)) == (None, "stamp", {}, {})
-
-
-def test_local_tables_are_named_by_patterns(tmp_path: Path) -> None:
-    rules = load(write(tmp_path, sites=["east"], base_port=26000, rules=RULES)).rules
-    assert rules.is_local("public.django_session")
-    assert not rules.is_local("public.orders")
-
-
-def test_the_rules_version_follows_the_tables_rules_alone(tmp_path: Path) -> None:
-    def version(name: str, rules: str) -> str:
-        return load(write(tmp_path / name, sites=["east"], base_port=26000, rules=rules)).rules.version
-
-    same = RULES.replace("django", "celery").replace("\n[local]", "\n# a remark\n[local]")
-    other = RULES.replace('"loses"', '"wins"')
-    assert version("a", RULES) == version("b", same) != version("c", other)
-
-
 def test_the_rules_names_stand_in_one_list() -> None:
     def choices(table: type, key: str) -> tuple[str, ...]:
         return tuple(table.model_fields[key].annotation.__args__)  # type: ignore[attr-defined]
 
-    assert choices(ColumnTable, "rule") == tuple(COLUMN_RULES)
+    assert choices(ColumnTable, "rule") == tuple(COLUMN_RULES) == tuple(CARRIABLE)
+    assert set(choices(OwnedTable, "rule")) == STAMP_ORDERED < set(COLUMN_RULES)
     assert choices(TableTable, "delete") == DELETE_RULES
+    assert choices(UniqueTable, "outcome") == UNIQUE_OUTCOMES
+    assert get_args(get_args(TableTable.model_fields["parent"].annotation)[1]) == PARENT_RULES
+    assert COMBINED.union(STAMP_ORDERED) <= set(COLUMN_RULES)
+    assert STAMP_ORDERED.isdisjoint(COMBINED)
 
 
 @pytest.mark.parametrize("count", range(1, MOST_SITES + 1))

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sitecfg import Fault
+from sitecfg import Fault, Mask, load
+from sitecfg.rules import COLUMN_RULES, STAMP_ORDERED
 
 from .conftest import Breaker
 
@@ -55,7 +56,7 @@ def test_a_fault_of_a_site_is_named(change: Breaker, faults: Faults, old: str, n
 
 
 RULE_FAULTS = [
-    (PHONE, 'phone = "newest"', "column.phone.rule", "'latest', 'site' or 'owner'"),
+    (PHONE, 'phone = "newest"', "column.phone.rule", "'least' or 'frozen'"),
     (PHONE, 'phone = { rule = "site" }', "column.phone.site", "whose value wins"),
     (PHONE, 'phone = { rule = "site", site = "tapei" }', "column.phone.site", "no site is called tapei"),
     (PHONE, 'phone = { rule = "latest", site = "us" }', "column.phone.site", "takes no site"),
@@ -63,6 +64,68 @@ RULE_FAULTS = [
     (PHONE, '"" = "latest"', 'column.""', "no name that PostgreSQL takes"),
     (PHONE, f'{"x" * 64} = "latest"', f"column.{'x' * 64}", "63"),
     (PHONE, 'owner_site = "owner"', "column.owner_site", "latest or site"),
+    (PHONE, 'owner_site = "frozen"', "column.owner_site", "a former owner could keep its authority"),
+    (PHONE, 'owner_site = { owned_by.us = "latest" }', "column.owner_site", "who may write it"),
+    (PHONE, 'phone = { review = "yes" }', "column.phone.review", "boolean"),
+    (PHONE, 'phone = { owned_by.uk = "latest" }', "column.phone.owned_by.uk", "no site is called uk"),
+    (PHONE, 'phone = { owned_by.us = "counter" }', "column.phone.owned_by.us.rule", "compare stamps alone"),
+    (PHONE, 'phone = { owned_by.us = "site" }', "column.phone.owned_by.us.site", "whose value wins"),
+    (PHONE, 'phone = { owned_by.us = { rule = "owner", site = "us" } }', "column.phone.owned_by.us.site", "no site"),
+    (PHONE, 'phone = { rule = "set", owned_by.us = "latest" }', "column.phone.owned_by", "the same for every owner"),
+    (PHONE, 'phone = { share = ["uk"] }', "column.phone.share", "no site is called uk"),
+    (PHONE, "phone = { share = [] }", "column.phone.share.sites", "one site or more"),
+    (PHONE, 'phone = { share = ["Taipei!"] }', "column.phone.share.sites.0", "pattern"),
+    (PHONE, 'phone = { share = { colunm = "city" } }', "column.phone.share.colunm", "did you mean column?"),
+    (PHONE, 'phone = { share = { column = "city" } }', "column.phone.share", "either sites, or a column and a map"),
+    (PHONE, 'phone = { share = { map = { a = ["us"] } } }', "column.phone.share", "either sites, or"),
+    (PHONE, "phone = { share = {} }", "column.phone.share", "either sites, or"),
+    (
+        PHONE,
+        'phone = { share = { sites = ["us"], column = "city", map = { a = ["us"] } } }',
+        "column.phone.share",
+        "either sites, or",
+    ),
+    (
+        PHONE,
+        'phone = { share = { column = "city", map = { "New York" = ["uk"] } } }',
+        'column.phone.share.map."New York"',
+        "no site is called uk",
+    ),
+    (
+        PHONE,
+        'phone = { share = { column = "owner_site", map = { uk = ["us"] } } }',
+        "column.phone.share.map.uk",
+        "no site is called uk",
+    ),
+    (
+        PHONE,
+        'phone = { share = { column = "owner_site", map = { us = ["taipei"] } } }',
+        "column.phone.share.map.us",
+        "would not receive its own rows",
+    ),
+    (PHONE, 'phone = { mask = "hash" }', "column.phone.mask", "hides nothing"),
+    (PHONE, 'phone = { share = ["us"], mask = "hush" }', "column.phone.mask", "'hush' is no mask"),
+    (PHONE, 'phone = { share = ["us"], mask = { part = 0 } }', "column.phone.mask", "last 4 characters"),
+    (PHONE, 'phone = { share = ["us"], mask = { part = true } }', "column.phone.mask", "is no mask"),
+    (PHONE, 'phone = { rule = "site", site = "taipei", share = ["us"] }', "column.phone.share", "taipei has authority"),
+    (
+        PHONE,
+        'phone = { owned_by.us = { rule = "site", site = "taipei" }, share = ["us"] }',
+        "column.phone.share",
+        "taipei has authority",
+    ),
+    (PHONE, 'owner_site = { share = ["us"] }', "column.owner_site.share", "the rules themselves read this column"),
+    (
+        PHONE,
+        'city = { share = ["us"] }\nphone = { share = { column = "city", map = { a = ["us"] } } }',
+        "column.city.share",
+        "the rules themselves read this column",
+    ),
+    ("owner =", 'share = ["us", "uk"]\nowner =', "share", "no site is called uk"),
+    ("owner =", 'share = { column = "owner_site", map = { us = [] } }\nowner =', "share.map.us", "for example { us"),
+    ("owner =", 'unique.phone_key = "merk"\nowner =', "unique.phone_key.outcome", "'mark', 'null' or 'hide'"),
+    ("owner =", "unique.phone_key = { revew = true }\nowner =", "unique.phone_key.revew", "did you mean review?"),
+    ("owner =", 'parent.city_fkey = "stays"\nowner =', "parent.city_fkey", "'returns', 'falls' or 'null'"),
     ("owner =", "ownr =", "ownr", "did you mean owner?"),
     ("owner =", 'delete = "maybe"\nowner =', "delete", "'stamp', 'wins' or 'loses'"),
     ("owner =", 'groups = { money = ["a", "b"], more = ["b", "c"] }\nowner =', "groups.money", "b is grouped"),
@@ -88,6 +151,43 @@ def test_the_columns_of_a_group_have_one_rule(change: Breaker, faults: Faults) -
     (fault,) = faults()
     assert fault.key.endswith("groups.reach")
     assert fault.hint == "give each of phone, fax the same rule"
+
+
+@pytest.mark.parametrize("rule", sorted(set(COLUMN_RULES) - STAMP_ORDERED))
+def test_a_group_takes_no_rule_that_settles_each_column_by_itself(change: Breaker, faults: Faults, rule: str) -> None:
+    change(RULES, "owner =", 'groups = { reach = ["phone", "fax"] }\nowner =')
+    change(RULES, PHONE, f'phone = "{rule}"\nfax = "{rule}"')
+    (fault,) = faults()
+    assert fault.key.endswith("groups.reach")
+    assert fault.message == f"the rule {rule} settles each column by itself"
+
+
+@pytest.mark.parametrize("beside", ["review = true", 'owned_by.us = "owner"', 'share = ["us"]'])
+def test_the_columns_of_a_group_agree_in_all_but_the_mask(change: Breaker, faults: Faults, beside: str) -> None:
+    change(RULES, "owner =", 'groups = { reach = ["phone", "fax"] }\nowner =')
+    change(RULES, PHONE, f"phone = {{ {beside} }}")
+    (fault,) = faults()
+    assert (fault.key.rpartition(".")[2], fault.message) == ("reach", "its columns have different rules")
+
+
+def test_the_masks_of_a_groups_columns_may_differ(directory: Path, change: Breaker) -> None:
+    change(RULES, "owner =", 'groups = { reach = ["phone", "fax"] }\nowner =')
+    change(RULES, PHONE, 'phone = { share = ["us"], mask = { part = 3 } }\nfax = { share = ["us"] }')
+    assert load(directory).rules.table("public.customer").column("fax").mask == Mask("nothing")
+
+
+def test_a_column_is_shared_only_with_those_who_receive_the_row(change: Breaker, faults: Faults) -> None:
+    change(RULES, "owner =", 'share = ["us", "berlin"]\nowner =')
+    change(RULES, PHONE, 'phone = { share = ["us", "taipei"] }')
+    (fault,) = faults()
+    assert (fault.key.endswith("column.phone.share"), fault.message) == (True, "taipei does not receive the rows")
+
+
+def test_a_rule_that_differs_by_owner_needs_an_owner_column(change: Breaker, faults: Faults) -> None:
+    change(RULES, 'owner = "owner_site"\n', "")
+    change(RULES, PHONE, 'phone = { owned_by.us = "latest" }')
+    (fault,) = faults()
+    assert fault.message == "a rule that differs by owner needs an owner column"
 
 
 def test_the_owner_rule_needs_an_owner_column(change: Breaker, faults: Faults) -> None:

@@ -1,0 +1,139 @@
+"""What one table's rules contradict among themselves, or among the sites."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from .errors import Wrong
+from .rules import COLUMN_RULES, STAMP_ORDERED
+from .rules_file import ColumnTable, OwnedTable, ShareTable, TableTable
+from .shape_faults import dotted
+
+Sites = frozenset[str]
+
+
+def rule_faults(table: TableTable, sites: Sites) -> Iterator[Wrong]:
+    """Find what a table's rules contradict among themselves, or among the sites."""
+    yield from _grouped_twice(table)
+    for group, columns in table.groups.items():
+        yield from _group_faults(table, group, columns)
+    if table.share:
+        yield from _share_faults(table, "share", table.share, sites)
+    if table.owner:
+        yield from _owner_column_faults(table, table.owner)
+    for name, column in table.column.items():
+        key = dotted(("column", name))
+        yield from _authority_faults(table, key, column, sites)
+        yield from _owned_faults(table, key, column, sites)
+        yield from _audience_faults(table, name, column, sites)
+
+
+def _grouped_twice(table: TableTable) -> Iterator[Wrong]:
+    members = Counter(column for columns in table.groups.values() for column in columns)
+    for group, columns in table.groups.items():
+        for column in dict.fromkeys(columns):
+            if members[column] > 1:
+                hint = "name a column once, in one group"
+                yield Wrong(dotted(("groups", group)), f"{column} is grouped more than once", hint)
+
+
+def _group_faults(table: TableTable, group: str, columns: tuple[str, ...]) -> Iterator[Wrong]:
+    by_default = ColumnTable()
+    # A mask may differ inside a group: it says what comes instead of a value.
+    rules = [table.column.get(name, by_default).model_copy(update={"mask": None}) for name in columns]
+    if group in table.column and group not in columns:
+        hint = f"give the rule to each of {', '.join(columns)}"
+        yield Wrong(dotted(("column", group)), f"{group} is a group, not a column", hint)
+    if any(rule != rules[0] for rule in rules):
+        hint = f"give each of {', '.join(columns)} the same rule"
+        yield Wrong(dotted(("groups", group)), "its columns have different rules", hint)
+    for rule in sorted({rule.rule for rule in rules} - STAMP_ORDERED):
+        hint = "take the column out; a group's columns win together, by one stamp: latest, site or owner"
+        yield Wrong(dotted(("groups", group)), f"the rule {rule} settles each column by itself", hint)
+
+
+def _owner_column_faults(table: TableTable, owner: str) -> Iterator[Wrong]:
+    column, key = table.column.get(owner, ColumnTable()), dotted(("column", owner))
+    if column.rule == "owner" or column.owned_by:
+        hint = "settle the owner column itself by latest or site"
+        yield Wrong(key, f"{owner} would say who may write it", hint)
+    elif column.rule not in STAMP_ORDERED:
+        hint = "settle the owner column itself by latest or site"
+        yield Wrong(key, f"under {column.rule} a former owner could keep its authority", hint)
+
+
+def _authority_faults(table: TableTable, key: str, column: ColumnTable | OwnedTable, sites: Sites) -> Iterator[Wrong]:
+    takes_site = "site" in COLUMN_RULES[column.rule]
+    if takes_site and column.site is None:
+        yield Wrong(f"{key}.site", "missing", '{ rule = "site", site = "…" } says whose value wins')
+    elif not takes_site and column.site is not None:
+        yield Wrong(f"{key}.site", f"the rule {column.rule} takes no site", "leave it out")
+    elif column.site is not None:
+        yield from _unknown_sites(f"{key}.site", {column.site}, sites)
+    if column.rule == "owner" and table.owner is None:
+        hint = 'owner = "…" beside it names the column that holds the owner\'s name'
+        yield Wrong(key, "the rule owner needs an owner column", hint)
+
+
+def _owned_faults(table: TableTable, key: str, column: ColumnTable, sites: Sites) -> Iterator[Wrong]:
+    if column.owned_by and column.rule not in STAMP_ORDERED:
+        hint = "leave owned_by out: only latest, site and owner may differ by owner, since one order settles all three"
+        yield Wrong(f"{key}.owned_by", f"the rule {column.rule} is the same for every owner", hint)
+    if column.owned_by and table.owner is None:
+        hint = 'owner = "…" in the table names the column that holds the owner\'s name'
+        yield Wrong(f"{key}.owned_by", "a rule that differs by owner needs an owner column", hint)
+    for owner, owned in column.owned_by.items():
+        place = f"{key}.{dotted(('owned_by', owner))}"
+        yield from _unknown_sites(place, {owner}, sites)
+        yield from _authority_faults(table, place, owned, sites)
+
+
+def _audience_faults(table: TableTable, name: str, column: ColumnTable, sites: Sites) -> Iterator[Wrong]:
+    key = dotted(("column", name))
+    if column.share is None:
+        if column.mask is not None:
+            hint = 'share = ["…"] beside it says which sites get the value itself'
+            yield Wrong(f"{key}.mask", "a mask without share hides nothing", hint)
+        return
+    yield from _share_faults(table, f"{key}.share", column.share, sites)
+    if name in _deciding(table):
+        hint = "leave its share out: every site decides by it"
+        yield Wrong(f"{key}.share", "the rules themselves read this column", hint)
+    if column.share.sites:
+        yield from _left_out(key, column, set(column.share.sites), table.share)
+
+
+def _left_out(key: str, column: ColumnTable, receivers: set[str], rows: ShareTable | None) -> Iterator[Wrong]:
+    if rows and rows.sites:
+        for site in sorted(receivers.difference(rows.sites)):
+            hint = "add it to the table's share, or leave it out here"
+            yield Wrong(f"{key}.share", f"{site} does not receive the rows", hint)
+    authorities = {column.site, *(owned.site for owned in column.owned_by.values())}
+    for site in sorted(filter(None, authorities - receivers)):
+        hint = f"share it with {site}, or give the authority to a site that receives it"
+        yield Wrong(f"{key}.share", f"{site} has authority over what it does not receive", hint)
+
+
+def _deciding(table: TableTable) -> set[str | None]:
+    """The columns that the rules read in every row."""
+    shares = [table.share, *(column.share for column in table.column.values())]
+    return {table.owner, *(share.column for share in shares if share)}
+
+
+def _share_faults(table: TableTable, key: str, share: ShareTable, sites: Sites) -> Iterator[Wrong]:
+    if (share.sites is None) == (share.column is None) or (share.column is None) != (share.map is None):
+        hint = '["taipei", "us"] names sites; { column = "owner_site", map = { us = ["us"] } } decides row by row'
+        yield Wrong(key, "either sites, or a column and a map", hint)
+    yield from _unknown_sites(key, share.sites or (), sites)
+    by_owner = share.column is not None and share.column == table.owner
+    for value, receivers in (share.map or {}).items():
+        place = f"{key}.{dotted(('map', value))}"
+        yield from _unknown_sites(place, receivers, sites)
+        if by_owner and value not in sites:
+            yield from _unknown_sites(place, {value}, sites)
+        elif by_owner and value not in receivers:
+            yield Wrong(place, f"{value} would not receive its own rows", f"add {value}")
+
+
+def _unknown_sites(key: str, names: Iterable[str], sites: Sites) -> Iterator[Wrong]:
+    for name in sorted(set(names) - sites):
+        yield Wrong(key, f"no site is called {name}", f"the sites are {', '.join(sorted(sites))}")
