@@ -31,7 +31,7 @@ from replication.wire.pglogical import Decoder
 from sitecfg import Config, Site
 
 TICK_SECONDS = 1.0
-CLAIM_SECONDS = 10.0
+CLAIM_SECONDS = 5.0
 _DELETE_SECONDS = 5.0
 PACKED_SECONDS = 1.0
 BATCH_CHANGES = 2500
@@ -277,12 +277,12 @@ class Session:
         self._recorded_lsn = min(live, packed)
 
     def _heartbeat(self, now: int) -> None:
-        """Behind everything up to the sampled WAL position, and only where nothing else spoke in the last second."""
+        """Behind everything up to the sampled WAL position, and only where nothing else spoke lately."""
         lsn = self._vectors.newest_lsn
         if lsn is None or self._stream.server_lsn < lsn or self._gatherer.is_open or self._gatherer.batch.transactions:
             return
         lanes = self._lanes
-        if _passed(lanes.live.published_us, now, TICK_SECONDS * 0.9):
+        if _passed(lanes.live.published_us, now, TICK_SECONDS * 1.9):
             lanes.heartbeat(lanes.live, lsn, now)
         if lanes.waiting is None and _passed(lanes.packed.published_us, now, TICK_SECONDS * 4.5):
             lanes.heartbeat(lanes.packed, lsn, now)
