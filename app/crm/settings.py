@@ -33,11 +33,13 @@ ALLOWED_HOSTS = [
 
 INSTALLED_APPS = [
     "crm.core",
+    "crm.history",
     "crm.accounts",
     "crm.customers",
     "crm.catalog",
     "crm.sales",
     "crm.activities",
+    "crm.reviews",
     "crm.reports",
     "crm.node",
     "crm.demo",

@@ -22,6 +22,7 @@ urlpatterns = [
     path("customers/new", customers.customer_new, name="customer_new"),
     path("customers/<uuid:key>", customers.customer_detail, name="customer_detail"),
     path("customers/<uuid:key>/edit", customers.customer_edit, name="customer_edit"),
+    path("customers/<uuid:key>/history", customers.customer_history, name="customer_history"),
     path("customers/<uuid:key>/contacts/new", customers.contact_new, name="contact_new"),
     path("customers/<uuid:key>/activities/new", activities.activity_new, name="activity_new"),
     path("customers/<uuid:key>/orders/new", sales.order_new, name="order_new"),

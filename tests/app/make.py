@@ -34,7 +34,7 @@ def make_user(**values: Any) -> User:
 def make_customer(**values: Any) -> Customer:
     base = {"name": "寧波誠意機械", "name_lang": "zh-Hant", "latin_name": "", "tax_id": "", "email": "", "city": ""}
     owner = values.pop("owner_site", None)
-    customer = create_customer(key=uuid.uuid4(), values=base | {"phone": "", "currency": "USD"} | values)
+    customer = create_customer(key=uuid.uuid4(), values=base | {"phone": "", "currency": "USD"} | values, by=None)
     if owner:
         Customer.objects.filter(pk=customer.pk).update(owner_site=owner)
         customer.refresh_from_db()
@@ -43,7 +43,7 @@ def make_customer(**values: Any) -> Customer:
 
 def make_contact(customer: Customer, **values: Any) -> Contact:
     base = {"name": "林怡君", "name_lang": "zh-Hant", "latin_name": "", "email": "", "phone": "", "mobile": ""}
-    return create_contact(key=uuid.uuid4(), customer=customer, values=base | values)
+    return create_contact(key=uuid.uuid4(), customer=customer, values=base | values, by=None)
 
 
 def make_product(**values: Any) -> Product:
@@ -54,7 +54,9 @@ def make_product(**values: Any) -> Product:
         "category": "RATCHETS",
         "department": "TOOLS",
     }
-    return create_product(key=uuid.uuid4(), values=base | {"list_price": Decimal("12.50"), "currency": "USD"} | values)
+    return create_product(
+        key=uuid.uuid4(), values=base | {"list_price": Decimal("12.50"), "currency": "USD"} | values, by=None
+    )
 
 
 def make_order(customer: Customer, **values: Any) -> Order:

@@ -41,7 +41,7 @@ from uuid import uuid4
 from crm.customers.services import create_customer
 blank = dict.fromkeys(("latin_name", "tax_id", "email", "city", "phone"), "")
 for number in range(27):
-    create_customer(key=uuid4(), values=blank | {"name": f"更多{number}號", "currency": "TWD"})
+    create_customer(key=uuid4(), values=blank | {"name": f"更多{number}號", "currency": "TWD"}, by=None)
 """
 
 

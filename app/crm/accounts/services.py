@@ -9,9 +9,11 @@ from crm.core.versions import Outcome
 from crm.core.writing import write_edit
 
 
-def update_preferences(*, key: UUID, fields: tuple[str, ...], seen: str, typed: Mapping[str, Any]) -> Outcome:
+def update_preferences(
+    *, key: UUID, fields: tuple[str, ...], seen: str, typed: Mapping[str, Any], by: UUID | None
+) -> Outcome:
     """Save a person's own preferences: they hold at every site."""
-    return write_edit(User.objects.all(), key=key, fields=fields, seen=seen, typed=typed)
+    return write_edit(User.objects.all(), key=key, fields=fields, seen=seen, typed=typed, by=by)
 
 
 def create_user(*, key: UUID, username: str, password: str, **values: Any) -> User:

@@ -1,5 +1,7 @@
 """Log-in and preferences."""
 
+from functools import partial
+
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LoginView
@@ -52,7 +54,7 @@ def preferences(request: HttpRequest) -> HttpResponse:
         request,
         row=person(request),
         form_class=PreferencesForm,
-        save=update_preferences,
+        save=partial(update_preferences, by=person(request).pk),
         template="accounts/preferences.html",
         back=reverse("preferences"),
     )

@@ -1,5 +1,6 @@
 """Pages of visits, calls, mails and notes."""
 
+from functools import partial
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
@@ -61,7 +62,7 @@ def activity_edit(request: HttpRequest, key: UUID) -> HttpResponse:
         request,
         row=activity,
         form_class=activity_form(activity.customer),
-        save=services.update_activity,
+        save=partial(services.update_activity, by=person(request).pk),
         template=FORM,
         back=_customer_page(activity.customer_id),
         customer=activity.customer,
@@ -73,7 +74,7 @@ def activity_edit(request: HttpRequest, key: UUID) -> HttpResponse:
 def activity_finish(request: HttpRequest, key: UUID) -> HttpResponse:
     """Mark a planned activity as done, from wherever it is listed."""
     get_object_or_404(Activity, pk=key)
-    services.finish_activity(key=key)
+    services.finish_activity(key=key, by=person(request).pk)
     return see(reverse("today"))
 
 

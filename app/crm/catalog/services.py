@@ -8,7 +8,7 @@ from crm.catalog.models import Product
 from crm.core.folding import search_text
 from crm.core.sites import this_site
 from crm.core.versions import Outcome
-from crm.core.writing import write_edit
+from crm.core.writing import write_edit, write_new
 
 
 def product_search_text(values: Mapping[str, Any]) -> str:
@@ -16,13 +16,15 @@ def product_search_text(values: Mapping[str, Any]) -> str:
     return search_text(texts=[values[name] for name in ("name", "code", "brand", "category", "department")])
 
 
-def create_product(*, key: UUID, values: Mapping[str, Any]) -> Product:
+def create_product(*, key: UUID, values: Mapping[str, Any], by: UUID | None) -> Product:
     """Add a product; the same key again gives the product that is there."""
     own = {"owner_site": this_site().name, "search_text": product_search_text(values)}
-    return Product.objects.get_or_create(pk=key, defaults={**values, **own})[0]
+    return write_new(Product.objects.all(), key=key, values={**values, **own}, by=by)
 
 
-def update_product(*, key: UUID, fields: tuple[str, ...], seen: str, typed: Mapping[str, Any]) -> Outcome:
+def update_product(
+    *, key: UUID, fields: tuple[str, ...], seen: str, typed: Mapping[str, Any], by: UUID | None
+) -> Outcome:
     """Save what changed of a product, or tell what clashes."""
     return write_edit(
         Product.objects.all(),
@@ -30,5 +32,6 @@ def update_product(*, key: UUID, fields: tuple[str, ...], seen: str, typed: Mapp
         fields=fields,
         seen=seen,
         typed=typed,
+        by=by,
         derive=lambda after: {"search_text": product_search_text(after)},
     )

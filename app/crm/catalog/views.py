@@ -1,12 +1,13 @@
 """Pages of products."""
 
+from functools import partial
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 
-from crm.accounts.access import needs
+from crm.accounts.access import needs, person
 from crm.accounts.roles import May
 from crm.catalog import selectors, services
 from crm.catalog.forms import ProductForm
@@ -41,10 +42,11 @@ def product_detail(request: HttpRequest, key: UUID) -> HttpResponse:
 @needs(May.EDIT_CATALOG)
 def product_new(request: HttpRequest) -> HttpResponse:
     """A new product."""
+    by = person(request).pk
     return create_row(
         request,
         form_class=ProductForm,
-        create=lambda key, values: services.create_product(key=key, values=values),
+        create=lambda key, values: services.create_product(key=key, values=values, by=by),
         then=_address,
         template=FORM,
         back=reverse("product_list"),
@@ -60,7 +62,7 @@ def product_edit(request: HttpRequest, key: UUID) -> HttpResponse:
         request,
         row=product,
         form_class=ProductForm,
-        save=services.update_product,
+        save=partial(services.update_product, by=person(request).pk),
         template=FORM,
         back=_address(product),
     )

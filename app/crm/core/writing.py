@@ -1,6 +1,7 @@
 """The one way in which an edited row is saved: locked, weighed against what the writer saw, and only
 in the columns that changed. A column written with the value that it had is not an edit for
-replication either, but a stale one would overwrite what a peer changed meanwhile."""
+replication either, but a stale one would overwrite what a peer changed meanwhile. Who saved what is kept
+in the same transaction."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ from django.utils import timezone
 
 from crm.core.models import Replicated
 from crm.core.versions import Outcome, weigh
+from crm.history.services import record_edit
 
 M = TypeVar("M", bound=Replicated)
 Derive = Callable[[Mapping[str, Any]], Mapping[str, Any]]
@@ -23,6 +25,18 @@ def shown(row: Replicated, fields: tuple[str, ...]) -> dict[str, Any]:
 
 
 @transaction.atomic
+def write_new(rows: QuerySet[M], *, key: UUID, values: Mapping[str, Any], by: UUID | None) -> M:
+    """Add a row under its key; the same key again gives the row that is there.
+
+    `by` is the person who saves it; None is a program, which leaves no history.
+    """
+    row, created = rows.get_or_create(pk=key, defaults=dict(values))
+    if created:
+        record_edit(row=row, columns=(), by=by)
+    return row
+
+
+@transaction.atomic
 def write_edit(
     rows: QuerySet[M],
     *,
@@ -30,6 +44,7 @@ def write_edit(
     fields: tuple[str, ...],
     seen: str,
     typed: Mapping[str, Any],
+    by: UUID | None,
     derive: Derive = lambda _: {},
 ) -> Outcome:
     """Save what the writer changed, or nothing where somebody else changed the same.
@@ -41,8 +56,9 @@ def write_edit(
     outcome = weigh(fields=fields, seen=seen, current=current, typed=typed)
     if outcome.changes and not outcome.clashes:
         after = current | dict(outcome.changes)
-        columns = _columns(row, outcome.changes) | dict(derive(after))
-        rows.filter(pk=key).update(**columns, updated_at=timezone.now())
+        columns = _columns(row, outcome.changes)
+        rows.filter(pk=key).update(**columns | dict(derive(after)), updated_at=timezone.now())
+        record_edit(row=row, columns=columns, by=by)
     return outcome
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from crm.core.folding import search_text
 from crm.core.sites import this_site
 from crm.core.versions import Outcome
-from crm.core.writing import write_edit
+from crm.core.writing import write_edit, write_new
 from crm.customers.models import Contact, Customer
 
 
@@ -23,13 +23,15 @@ def contact_search_text(values: Mapping[str, Any]) -> str:
     return search_text(texts=texts, phones=[values["phone"], values["mobile"]])
 
 
-def create_customer(*, key: UUID, values: Mapping[str, Any]) -> Customer:
+def create_customer(*, key: UUID, values: Mapping[str, Any], by: UUID | None) -> Customer:
     """Add a customer of this site; the same key again gives the customer that is there."""
     own = {"owner_site": this_site().name, "search_text": customer_search_text(values)}
-    return Customer.objects.get_or_create(pk=key, defaults={**values, **own})[0]
+    return write_new(Customer.objects.all(), key=key, values={**values, **own}, by=by)
 
 
-def update_customer(*, key: UUID, fields: tuple[str, ...], seen: str, typed: Mapping[str, Any]) -> Outcome:
+def update_customer(
+    *, key: UUID, fields: tuple[str, ...], seen: str, typed: Mapping[str, Any], by: UUID | None
+) -> Outcome:
     """Save what changed of a customer, or tell what clashes."""
     return write_edit(
         Customer.objects.all(),
@@ -37,17 +39,20 @@ def update_customer(*, key: UUID, fields: tuple[str, ...], seen: str, typed: Map
         fields=fields,
         seen=seen,
         typed=typed,
+        by=by,
         derive=lambda after: {"search_text": customer_search_text(after)},
     )
 
 
-def create_contact(*, key: UUID, customer: Customer, values: Mapping[str, Any]) -> Contact:
+def create_contact(*, key: UUID, customer: Customer, values: Mapping[str, Any], by: UUID | None) -> Contact:
     """Add a person at a customer; it belongs to the customer's site."""
     own = {"customer": customer, "owner_site": customer.owner_site, "search_text": contact_search_text(values)}
-    return Contact.objects.get_or_create(pk=key, defaults={**values, **own})[0]
+    return write_new(Contact.objects.all(), key=key, values={**values, **own}, by=by)
 
 
-def update_contact(*, key: UUID, fields: tuple[str, ...], seen: str, typed: Mapping[str, Any]) -> Outcome:
+def update_contact(
+    *, key: UUID, fields: tuple[str, ...], seen: str, typed: Mapping[str, Any], by: UUID | None
+) -> Outcome:
     """Save what changed of a contact, or tell what clashes."""
     return write_edit(
         Contact.objects.all(),
@@ -55,5 +60,6 @@ def update_contact(*, key: UUID, fields: tuple[str, ...], seen: str, typed: Mapp
         fields=fields,
         seen=seen,
         typed=typed,
+        by=by,
         derive=lambda after: {"search_text": contact_search_text(after)},
     )

@@ -1,5 +1,6 @@
 """Pages of customers and contacts."""
 
+from functools import partial
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
@@ -15,6 +16,8 @@ from crm.customers import selectors, services
 from crm.customers.forms import ContactForm, customer_form
 from crm.customers.models import Contact, Customer, Kind, Stage
 from crm.customers.timeline import get_time_line
+from crm.history.selectors import get_history_page
+from crm.history.words import labels_of
 
 FORM = "customers/form.html"
 
@@ -53,6 +56,17 @@ def customer_detail(request: HttpRequest, key: UUID) -> HttpResponse:
     return render(request, "customers/detail.html", context)
 
 
+def customer_history(request: HttpRequest, key: UUID) -> HttpResponse:
+    """Who changed what of a customer."""
+    customer = get_object_or_404(Customer, pk=key)
+    page = get_history_page(key, mark=request.GET.get("after", ""))
+    rows = [(edit, labels_of(Customer, edit.columns)) for edit in page.rows]
+    context = {"customer": customer, "page": page, "rows": rows}
+    if request.headers.get("HX-Target") == "more":
+        return render(request, "customers/changes.html", context)
+    return render(request, "customers/history.html", context)
+
+
 @needs(May.SELL)
 def customer_new(request: HttpRequest) -> HttpResponse:
     """A new customer of this site."""
@@ -60,7 +74,7 @@ def customer_new(request: HttpRequest) -> HttpResponse:
     return create_row(
         request,
         form_class=customer_form(user),
-        create=lambda key, values: services.create_customer(key=key, values=values),
+        create=lambda key, values: services.create_customer(key=key, values=values, by=user.pk),
         then=_address,
         template=FORM,
         back=reverse("customer_list"),
@@ -76,7 +90,7 @@ def customer_edit(request: HttpRequest, key: UUID) -> HttpResponse:
         request,
         row=customer,
         form_class=customer_form(person(request)),
-        save=services.update_customer,
+        save=partial(services.update_customer, by=person(request).pk),
         template=FORM,
         back=_address(customer),
     )
@@ -86,10 +100,11 @@ def customer_edit(request: HttpRequest, key: UUID) -> HttpResponse:
 def contact_new(request: HttpRequest, key: UUID) -> HttpResponse:
     """A new person at a customer."""
     customer = get_object_or_404(Customer, pk=key)
+    by = person(request).pk
     return create_row(
         request,
         form_class=ContactForm,
-        create=lambda new, values: services.create_contact(key=new, customer=customer, values=values),
+        create=lambda new, values: services.create_contact(key=new, customer=customer, values=values, by=by),
         then=lambda _: _address(customer),
         template="customers/contact.html",
         back=_address(customer),
@@ -106,7 +121,7 @@ def contact_edit(request: HttpRequest, key: UUID) -> HttpResponse:
         request,
         row=contact,
         form_class=ContactForm,
-        save=services.update_contact,
+        save=partial(services.update_contact, by=person(request).pk),
         template="customers/contact.html",
         back=_address(contact.customer),
         customer=contact.customer,

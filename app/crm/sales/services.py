@@ -18,7 +18,7 @@ from crm.accounts.models import User
 from crm.catalog.models import Product
 from crm.core.sites import this_site
 from crm.core.versions import Outcome
-from crm.core.writing import write_edit
+from crm.core.writing import write_edit, write_new
 from crm.customers.models import Customer
 from crm.sales.models import Order, OrderLine
 
@@ -34,7 +34,7 @@ def create_order(*, key: UUID, customer: Customer, taken_by: User, values: Mappi
     site = this_site()
     number = order_number(site=site.name, key=key)
     own = {"customer": customer, "owner_site": site.name, "number": number, "taken_by": taken_by}
-    return Order.objects.get_or_create(pk=key, defaults={**values, **own})[0]
+    return write_new(Order.objects.all(), key=key, values={**values, **own}, by=taken_by.pk)
 
 
 def order_number(*, site: str, key: UUID) -> str:
@@ -43,10 +43,12 @@ def order_number(*, site: str, key: UUID) -> str:
     return f"{site[:3].upper()}-{timezone.localdate():%y%m}-{letters}"
 
 
-def update_order(*, key: UUID, fields: tuple[str, ...], seen: str, typed: Mapping[str, Any]) -> Outcome:
+def update_order(
+    *, key: UUID, fields: tuple[str, ...], seen: str, typed: Mapping[str, Any], by: UUID | None
+) -> Outcome:
     """Save what changed of an order's head, at its own site."""
     _own(Order.objects.get(pk=key))
-    return write_edit(Order.objects.all(), key=key, fields=fields, seen=seen, typed=typed)
+    return write_edit(Order.objects.all(), key=key, fields=fields, seen=seen, typed=typed, by=by)
 
 
 @transaction.atomic
@@ -72,11 +74,11 @@ def add_line(*, key: UUID, order: UUID, product: Product, quantity: Decimal, uni
 
 
 @transaction.atomic
-def update_line(*, key: UUID, fields: tuple[str, ...], seen: str, typed: Mapping[str, Any]) -> Outcome:
+def update_line(*, key: UUID, fields: tuple[str, ...], seen: str, typed: Mapping[str, Any], by: UUID | None) -> Outcome:
     """Save what changed of a line, and the order's totals with it."""
     order = _lock(OrderLine.objects.values_list("order_id", flat=True).get(pk=key))
     rows = OrderLine.objects.filter(order=order)
-    outcome = write_edit(rows, key=key, fields=fields, seen=seen, typed=typed, derive=_derived_amount)
+    outcome = write_edit(rows, key=key, fields=fields, seen=seen, typed=typed, by=by, derive=_derived_amount)
     _total(order)
     return outcome
 

@@ -1,6 +1,7 @@
 """Pages of orders."""
 
 import uuid
+from functools import partial
 from uuid import UUID
 
 from django.contrib import messages
@@ -78,7 +79,7 @@ def order_edit(request: HttpRequest, key: UUID) -> HttpResponse:
         request,
         row=order,
         form_class=OrderForm,
-        save=services.update_order,
+        save=partial(services.update_order, by=person(request).pk),
         template=FORM,
         back=_address(key),
         customer=order.customer,
@@ -124,7 +125,7 @@ def line_edit(request: HttpRequest, key: UUID) -> HttpResponse:
         request,
         row=line,
         form_class=LineForm,
-        save=services.update_line,
+        save=partial(services.update_line, by=person(request).pk),
         template="sales/line.html",
         back=_address(line.order_id),
         order=line.order,

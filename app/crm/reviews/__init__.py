@@ -1,0 +1,1 @@
+"""Conflicts for people: what was decided between two sites, and what somebody is asked about."""
