@@ -5,6 +5,8 @@ run on one machine. `load` checks it as a whole before anything connects and rai
 with every fault at once. Relative paths in the files start at that directory. Passwords stand in
 files of their own, which are opened only when an address is asked for.
 
+`sitecfg.database.check` compares the rules with what the sites' databases have.
+
 `sitecfg.example.write` makes a private configuration of any number of sites, for tests.
 """
 

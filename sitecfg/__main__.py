@@ -1,4 +1,4 @@
-"""`python -m sitecfg check [DIR]` and `python -m sitecfg show [SITE] [--json]`."""
+"""`python -m sitecfg check [DIR] [--database [--site S]]` and `show [SITE] [--json]`."""
 
 import argparse
 import json
@@ -7,21 +7,28 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from .config import Config, load
+from .database.check import check_databases
 from .errors import ConfigError
 from .site import Site
 
+FAULTY, UNREACHED = 1, 2
+UNREACHED_HINT = "start it, mend its address in sites/, or ask one that answers: --site"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; 0 is well, 1 a faulty configuration."""
+    """Run the command line; 0 is well, 1 a faulty configuration, 2 a database that could not be asked."""
     options = _parser().parse_args(arguments)
     try:
-        text = options.run(load(options.directory or options.config), options)
+        code: int = options.run(load(options.directory or options.config), options)
     except ConfigError as error:
-        print(error, file=sys.stderr)
-        print(_count(len(error.faults), "fault"), file=sys.stderr)
-        return 1
-    print(text)
-    return 0
+        return _faulty(error)
+    return code
+
+
+def _faulty(error: ConfigError) -> int:
+    print(error, file=sys.stderr)
+    print(_count(len(error.faults), "fault"), file=sys.stderr)
+    return FAULTY
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -31,30 +38,48 @@ def _parser() -> argparse.ArgumentParser:
     hint = "the configuration directory (or KUROSHIO_CONFIG; else the project's own)"
     common.add_argument("--config", type=Path, metavar="DIR", help=hint)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    check = commands.add_parser("check", parents=[common], help="name every fault; opens no secret")
+    check = commands.add_parser("check", parents=[common], help="name every fault; opens no secret but for --database")
     check.add_argument("directory", nargs="?", type=Path, metavar="DIR", help=hint)
-    check.set_defaults(run=_checked)
+    check.add_argument("--database", action="store_true", help="compare the rules with every site's database")
+    check.add_argument("--site", metavar="SITE", help="compare them with that site's database alone")
+    check.set_defaults(run=_check)
     show = commands.add_parser("show", parents=[common], help="print the sites, without passwords")
     show.add_argument("site", nargs="?", metavar="SITE", help="one site alone")
     show.add_argument("--json", action="store_true", help="working addresses, with passwords")
-    show.set_defaults(run=_shown)
+    show.set_defaults(run=_show)
     return parser
 
 
-def _checked(config: Config, options: argparse.Namespace) -> str:
+def _check(config: Config, options: argparse.Namespace) -> int:
+    asked = _asked(config, options.site) if options.database or options.site else []
+    checked = check_databases(config, asked)
+    if checked.faults:
+        _faulty(ConfigError(checked.faults))
+    for site, reason in checked.unreached.items():
+        print(f"{site}: its database could not be asked: {reason}\n    {UNREACHED_HINT}", file=sys.stderr)
+    if checked.faults or checked.unreached:
+        return FAULTY if checked.faults else UNREACHED
     sites, tables = len(config.sites), len(config.rules.replicated)
-    return (
+    databases = f", {_count(len(asked), 'database')}" if asked else ""
+    print(
         f"{config.directory}: {_count(sites, 'site')}, {_count(tables, 'table')} under rules "
-        f"{config.rules.version}, no fault"
+        f"{config.rules.version}{databases}, no fault"
     )
+    return 0
 
 
-def _shown(config: Config, options: argparse.Namespace) -> str:
-    sites = [config.site(options.site)] if options.site else list(config.sites.values())
+def _show(config: Config, options: argparse.Namespace) -> int:
+    sites = _asked(config, options.site)
     if options.json:
         addresses = {site.name: _addresses(site) for site in sites}
-        return json.dumps(addresses, indent=2, ensure_ascii=False)
-    return "\n\n".join("\n".join(_described(site)) for site in sites)
+        print(json.dumps(addresses, indent=2, ensure_ascii=False))
+    else:
+        print("\n\n".join("\n".join(_described(site)) for site in sites))
+    return 0
+
+
+def _asked(config: Config, name: str | None) -> list[Site]:
+    return [config.site(name)] if name else list(config.sites.values())
 
 
 def _addresses(site: Site) -> dict[str, str | list[str]]:
