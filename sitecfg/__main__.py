@@ -1,14 +1,16 @@
-"""`python -m sitecfg check [DIR] [--database [--site S]]` and `show [SITE] [--json]`."""
+"""`python -m sitecfg check [DIR] [--database [--site S]]`, `show [SITE] [--json]` and `rules [TABLE…] [--json]`."""
 
 import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from .config import Config, load
 from .database.check import check_databases
-from .errors import ConfigError
+from .effective import as_data, as_text
+from .errors import ConfigError, Fault
 from .site import Site
 
 FAULTY, UNREACHED = 1, 2
@@ -47,6 +49,10 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("site", nargs="?", metavar="SITE", help="one site alone")
     show.add_argument("--json", action="store_true", help="working addresses, with passwords")
     show.set_defaults(run=_show)
+    rules = commands.add_parser("rules", parents=[common], help="print the rules in effect")
+    rules.add_argument("tables", nargs="*", metavar="TABLE", help="these alone, as schema.table")
+    rules.add_argument("--json", action="store_true", help="as one object")
+    rules.set_defaults(run=_rules)
     return parser
 
 
@@ -76,6 +82,24 @@ def _show(config: Config, options: argparse.Namespace) -> int:
     else:
         print("\n\n".join("\n".join(_described(site)) for site in sites))
     return 0
+
+
+def _rules(config: Config, options: argparse.Namespace) -> int:
+    tables = options.tables or config.rules.replicated
+    unknown = [name for name in tables if name not in config.rules.tables]
+    if unknown:
+        raise ConfigError(_unknown_table(config, name) for name in unknown)
+    if options.json:
+        print(json.dumps(as_data(config.rules, tables), indent=2, ensure_ascii=False))
+    else:
+        print(as_text(config.rules, tables, config.sites))
+    return 0
+
+
+def _unknown_table(config: Config, name: str) -> Fault:
+    close = get_close_matches(name, config.rules.tables, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"the tables are {', '.join(config.rules.replicated)}"
+    return Fault(str(config.directory), "", f"no rules file has {name}", hint)
 
 
 def _asked(config: Config, name: str | None) -> list[Site]:

@@ -80,6 +80,11 @@ class ColumnRule:
     share: Share | None = None
     mask: Mask | None = None
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The rules that the column follows in one row or another."""
+        return frozenset({self.rule, *(other.rule for other in self.owned_by.values())})
+
 
 @dataclass(frozen=True)
 class UniqueRule:
@@ -110,6 +115,11 @@ class TableRules:
     unique_keys: Mapping[str, UniqueRule] = field(default_factory=dict)
     parents: Mapping[str, str] = field(default_factory=dict)
     share: Share | None = None
+
+    @property
+    def declared_columns(self) -> tuple[str, ...]:
+        """The columns that the files name, with a rule or in a group."""
+        return tuple(sorted({*self.columns, *(name for columns in self.groups.values() for name in columns)}))
 
     def column(self, name: str) -> ColumnRule:
         """Return the rule of a column, whether or not it is named in the files."""

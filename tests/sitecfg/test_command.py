@@ -2,13 +2,15 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from sitecfg import load
+from sitecfg import ColumnRule, load
 
 from .conftest import Breaker
 
@@ -87,3 +89,60 @@ def test_show_names_the_sites_there_are(directory: Path) -> None:
     done = run("show", "paris", "--config", str(directory))
     assert done.returncode == 1
     assert "no site is called paris" in done.stderr
+
+
+def test_rules_prints_what_holds_for_every_table_and_column(directory: Path) -> None:
+    rules = """
+    [table."public.customer"]
+    owner = "owner_site"
+    delete = "loses"
+    share = ["taipei", "us"]
+    groups = { money = ["amount", "currency"] }
+    unique.email_key = { outcome = "mark", review = true }
+    parent.region_fkey = "falls"
+    [table."public.customer".column]
+    credit = { rule = "owner", owned_by.us = { rule = "site", site = "us" }, review = true }
+    card = { share = { column = "owner_site", map = { us = ["us"] } }, mask = { part = 4 } }
+    [table."public.tag"]
+    """
+    (directory / "rules/rules.toml").write_text(rules, encoding="utf-8")
+    done = run("rules", "--config", str(directory))
+    assert done.returncode == 0
+    assert [re.split(" {2,}", line) for line in done.stdout.splitlines()] == [
+        ["table", "column", "rule", "by owner", "received by", "the others get"],
+        ["public.customer", "(rows)", "a delete loses", "the owner is owner_site", "taipei, us"],
+        ["public.customer", "amount", "latest, in group money"],
+        ["public.customer", "card", "latest", "by owner_site: us: us; else all", "the last 4"],
+        ["public.customer", "credit", "owner, then a person is asked", "us: site us"],
+        ["public.customer", "currency", "latest, in group money"],
+        ["public.customer", "(every other column)", "latest"],
+        ["public.customer", "(unique email_key)", "the younger claim is marked, then a person is asked"],
+        ["public.customer", "(parent region_fkey)", "falls with its parent"],
+        ["public.tag", "(rows)", "a delete counts by its stamp", "taipei, us, berlin"],
+        ["public.tag", "(every other column)", "latest"],
+    ]
+    starts = {line.index("latest") for line in done.stdout.splitlines() if "latest" in line}
+    assert len(starts) == 1
+
+
+def test_rules_json_has_every_column_that_the_files_name(directory: Path, change: Breaker) -> None:
+    change("rules/rules.toml", "owner =", 'groups = { reach = ["fax", "telex"] }\nowner =')
+    done = run("rules", "public.customer", "--json", "--config", str(directory))
+    shown = json.loads(done.stdout)
+    assert shown["version"] == load(directory).rules.version
+    latest = asdict(ColumnRule())
+    assert shown["tables"]["public.customer"] == {
+        "owner": "owner_site",
+        "delete": "stamp",
+        "columns": {"fax": latest, "phone": latest, "telex": latest},
+        "groups": {"reach": ["fax", "telex"]},
+        "unique_keys": {},
+        "parents": {},
+        "share": None,
+    }
+
+
+def test_rules_names_the_table_that_was_meant(directory: Path) -> None:
+    done = run("rules", "public.custmer", "--config", str(directory))
+    assert done.returncode == 1
+    assert "no rules file has public.custmer\n    did you mean public.customer?" in done.stderr
