@@ -93,6 +93,7 @@ def test_faults_of_several_kinds_are_found_at_once() -> None:
         (replace(RULES, owner="tag"), "owner"),
         (replace(RULES, share=Share(column="tag", by_value={"a": ("us",)})), "share.column"),
         (with_column("tag", ColumnRule()), "column.tag"),
+        (with_column("tag", ColumnRule(share=Share(("us",)), mask=Mask())), "column.tag"),
         (replace(RULES, groups={**RULES.groups, "more": ("tag", "phone")}), "groups.more"),
         (
             with_column("visits", ColumnRule(share=Share(column="tag", by_value={}), mask=Mask())),

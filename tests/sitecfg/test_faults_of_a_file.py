@@ -176,6 +176,11 @@ def test_the_masks_of_a_groups_columns_may_differ(directory: Path, change: Break
     assert load(directory).rules.table("public.customer").column("fax").mask == Mask("nothing")
 
 
+def test_a_group_may_be_called_after_one_of_its_columns(directory: Path, change: Breaker) -> None:
+    change(RULES, "owner =", 'groups = { phone = ["phone", "fax"] }\nowner =')
+    assert load(directory).rules.table("public.customer").groups == {"phone": ("phone", "fax")}
+
+
 def test_a_column_is_shared_only_with_those_who_receive_the_row(change: Breaker, faults: Faults) -> None:
     change(RULES, "owner =", 'share = ["us", "berlin"]\nowner =')
     change(RULES, PHONE, 'phone = { share = ["us", "taipei"] }')
