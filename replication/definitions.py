@@ -6,7 +6,8 @@ from typing import Any
 
 from replication.errors import UsageError
 from replication.postgres.catalog import Table
-from sitecfg import TableRules
+from sitecfg import ColumnRule, TableRules
+from sitecfg.rules import RETURNS
 
 
 def require_same(tables: Mapping[str, Table]) -> None:
@@ -32,16 +33,36 @@ def _difference(first: str, left: Table, other: str, right: Table) -> str | None
 def rules_for(table: Table, rules: TableRules) -> dict[str, Any]:
     """The rules of a table in the form that its triggers are made from (replication/postgres/triggers.sql)."""
     _require_columns(table, rules)
+    _require_built(table, rules)
     groups = {name: list(group) for group in rules.groups.values() for name in group}
     columns: dict[str, dict[str, Any]] = {}
     for name in sorted({*rules.columns, *groups}):
         rule = rules.column(name)
-        columns[name] = {"rule": rule.rule}
-        if rule.site is not None:
-            columns[name]["site"] = rule.site
+        columns[name] = _column(rule)
+        if rule.owned_by:
+            columns[name]["owned_by"] = {site: _column(other) for site, other in sorted(rule.owned_by.items())}
         if name in groups:
             columns[name]["group"] = groups[name]
     return {"owner": rules.owner, "delete": rules.delete, "columns": columns}
+
+
+def _column(rule: ColumnRule) -> dict[str, Any]:
+    return {"rule": rule.rule} if rule.site is None else {"rule": rule.rule, "site": rule.site}
+
+
+def _require_built(table: Table, rules: TableRules) -> None:
+    """What a configuration can say and these programs do not carry out yet must not look as if they did."""
+    shared = [name for name, rule in rules.columns.items() if rule.share is not None]
+    parents = [name for name, rule in rules.parents.items() if rule != RETURNS]
+    for what, found in (
+        ("share", ["the table"] if rules.share is not None else shared),
+        ("unique", list(rules.unique_keys)),
+        ("parent", parents),
+    ):
+        if found:
+            raise UsageError(
+                f"{table}: the rule {what} of {', '.join(found)} is not carried out yet: take it out of sitecfg/rules"
+            )
 
 
 def _require_columns(table: Table, rules: TableRules) -> None:

@@ -110,9 +110,10 @@ class Applier:
 
     @staticmethod
     def _is_common(table: Table, section: Section) -> bool:
-        """Deletes, updates of a later life and updates of columns that nobody has any more are merged row by row."""
+        """Deletes, updates of a later life, of cells with parts, or of columns that nobody has any more are merged row
+        by row."""
         if section.op == "U":
-            return "life" not in section.extra and len(section.columns) > len(table.key)
+            return "life" not in section.extra and not section.blobs and len(section.columns) > len(table.key)
         return section.op == "I"
 
     def _set_wise(self, table: Table, section: Section, author: Author) -> Sequence[int]:

@@ -7,13 +7,15 @@ there yet, a delete, a rule with authority.
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from replication import events, metrics
 from replication.apply.tables import Tables
 from replication.core.changes import Change, Key
 from replication.core.concurrency import Passage, had, holder
-from replication.core.conflicts import Conflict, conflicts, existence_conflict
-from replication.core.merge import Row, lives, merge
+from replication.core.conflicts import Conflict, existence_conflict
+from replication.core.deciding import decide
+from replication.core.merge import Row, lives
 from replication.core.progress import format_lsn
 from replication.core.stamps import site_of
 from replication.postgres import applying, rows, states, tombstones
@@ -53,32 +55,25 @@ class Merger:
         _observe(table, found)
 
     def _read(self, table: Table, keys: list[Key], by_key: Mapping[Key, list[Change]]) -> dict[Key, Local]:
-        local = states.read(self.connection, table, keys)
+        rules = self.tables.rules(table)
+        local = states.read(self.connection, table, keys, rules)
         unknown = [key for key in keys if key not in local and any(change.op == "D" for change in by_key[key])]
         if unknown:
             states.lock_against_inserts(self.connection, table)
-            local |= states.read(self.connection, table, unknown)
+            local |= states.read(self.connection, table, unknown, rules)
         return local
 
     def _merge_row(self, table: Table, key: Key, local: Local, changes: list[Change]) -> list[Conflict]:
-        rules = self.tables.rules(table)
-        row, found = local.row, list[Conflict]()
-        newer = local.entombed and not local.visible and any(c.op != "D" and c.life <= row.life for c in changes)
+        newer = local.entombed and not local.visible and any(c.op != "D" and c.life <= local.row.life for c in changes)
         if newer and tombstones.give_way(self.connection, table, key, self.sites):
-            local, row = states.NOTHING, Row()
-        for change in sorted(changes, key=lambda change: change.moment):
-            if change.op == "U" and (change.life > row.life or not (row.known or row.deleted)):
-                self.park(change, "insert", "")
-                continue
-            merged = merge(row, change.row(), rules)
-            if lives(merged, rules) and (missing := self._missing_parent(table, change)):
-                self.park(change, "parent", missing)
-                continue
-            found += conflicts(row, change, merged, rules, self._concurrent)
-            row = merged
-        if row != local.row:
-            self._write(table, key, local, row, changes)
-        return found
+            local = states.NOTHING
+        rules = self.tables.rules(table)
+        decision = decide(local.row, changes, rules, self._concurrent, partial(self._missing_parent, table))
+        for change, reason, detail in decision.waits:
+            self.park(change, reason, detail)
+        if decision.row != local.row:
+            self._write(table, key, local, decision.row, changes)
+        return decision.conflicts
 
     def _missing_parent(self, table: Table, change: Change) -> str:
         cells = {**dict(zip(table.key, change.key, strict=True)), **change.cells}
@@ -103,18 +98,19 @@ class Merger:
         table = self.tables.get(reference.parent)
         if table is None or table.key != reference.parent_columns:
             return set()
-        local = states.read(self.connection, table, list(keys))
+        rules = self.tables.rules(table)
+        local = states.read(self.connection, table, list(keys), rules)
         for key, state in local.items():
             if not state.visible and state.row.known:
-                states.insert(self.connection, table, key, state.row, state.row.newest)
-                states.entomb(self.connection, table, key, state.row, image=False, passed={})
+                states.insert(self.connection, table, key, state.row, state.row.newest, rules)
+                states.entomb(self.connection, table, key, state.row, rules, image=False, passed={})
         return {key for key, state in local.items() if state.visible or state.row.known}
 
     def settle(self, table: Table, keys: Sequence[Key]) -> None:
         """Decide on rows that were inserted here while their delete was applied: by the table's rule, like any other
         write that is concurrent with a delete."""
         rules = self.tables.rules(table)
-        for key, state in states.read(self.connection, table, list(keys)).items():
+        for key, state in states.read(self.connection, table, list(keys), rules).items():
             row = state.row
             if state.shown is None or not row.deleted:
                 continue
@@ -126,34 +122,34 @@ class Merger:
                 applying.record_conflicts(self.connection, [lost])
                 _observe(table, [lost])
             if outlived and stays:
-                states.insert(self.connection, table, key, row, row.newest)
-            states.entomb(self.connection, table, key, row, image=not stays, passed={})
+                states.insert(self.connection, table, key, row, row.newest, rules)
+            states.entomb(self.connection, table, key, row, rules, image=not stays, passed={})
 
     def release(self, table: Table, keys: Sequence[Key]) -> None:
         """Let deleted rows go that came back, or stayed, for rows which are gone by now."""
         rules = self.tables.rules(table)
-        for key, state in states.read(self.connection, table, list(keys)).items():
+        for key, state in states.read(self.connection, table, list(keys), rules).items():
             if state.visible and not lives(state.row, rules) and not states.has_children(self.connection, table, key):
                 states.delete(self.connection, table, key)
-                states.entomb(self.connection, table, key, state.row, image=True, passed={})
+                states.entomb(self.connection, table, key, state.row, rules, image=True, passed={})
 
     def _write(self, table: Table, key: Key, local: Local, row: Row, changes: list[Change]) -> None:
-        connection = self.connection
-        alive = lives(row, self.tables.rules(table)) or (local.visible and states.has_children(connection, table, key))
+        connection, rules = self.connection, self.tables.rules(table)
+        alive = lives(row, rules) or (local.visible and states.has_children(connection, table, key))
         if alive and local.shown is not None:
             before = local.shown.cells
             changed = [
                 n for n in table.values if n in row.cells and (n not in before or row.cells[n].value != before[n].value)
             ]
-            states.update(connection, table, key, row, changed, row.newest)
+            states.update(connection, table, key, row, changed, row.newest, rules)
         elif alive:
-            states.insert(connection, table, key, row, row.newest)
+            states.insert(connection, table, key, row, row.newest, rules)
         elif local.visible:
             states.delete(connection, table, key)
         if row.deleted:
             deletes = sorted((change.committed, change.author.origin) for change in changes if change.op == "D")
             passed = {origin: format_lsn(committed + 1) for committed, origin in deletes}
-            states.entomb(connection, table, key, row, image=not alive, passed=passed)
+            states.entomb(connection, table, key, row, rules, image=not alive, passed=passed)
         elif local.entombed:
             states.disinter(connection, table, key)
 

@@ -1,12 +1,14 @@
 """From the wire's sections, in columns, to single changes: pure."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 from replication.core.arrays import parse_integers
 from replication.core.changes import Author, Change
-from replication.wire.message import COMMIT_LSN, SENT_LSN, Section
+from replication.core.rules import Parts, parts_from_json
+from replication.wire.message import COMMIT_LSN, PARTS_OF, SENT_LSN, Section
 
 T = TypeVar("T")
 
@@ -54,9 +56,20 @@ def changes_of(section: Section, author: Author, indices: Iterator[int] | Sequen
             author,
             life[index] if life else 1,
             _authority(section, names, index),
+            _parts(section, index),
             tuple(parse_integers(saw[index] or b"{0,0}")) if saw else (),
             committed[index] if committed else 0,
         )
+
+
+def _parts(section: Section, index: int) -> dict[str, tuple[int, Parts]]:
+    found = {}
+    for name, column in section.blobs.items():
+        body = column[index]
+        if name.startswith(PARTS_OF) and body is not None:
+            base, parts = json.loads(body)
+            found[name.removeprefix(PARTS_OF)] = (int(base), parts_from_json(parts))
+    return found
 
 
 def _authority(section: Section, names: Sequence[str], index: int) -> dict[str, tuple[int, int]]:

@@ -50,8 +50,8 @@ class Tables:
 
     def with_authority(self, table: Table, columns: tuple[str, ...]) -> list[str]:
         """Of these columns those whose writes may carry an epoch: there a newer moment alone does not win."""
-        rules = self.rules(table)
-        return [name for name in columns if name not in table.key and rules.of(name) in RAISES_EPOCH]
+        declared = self.declared.table(str(table))
+        return [name for name in columns if name not in table.key and RAISES_EPOCH & declared.column(name).names]
 
     def rank(self, name: Name) -> int:
         """How many parents a table has above it: parents are written first, children deleted first."""

@@ -13,7 +13,7 @@ from replication.capture.gather import Gatherer
 from replication.capture.session import PART_CHANGES, Session, Tools
 from replication.capture.shapes import Shape, shape_of
 from replication.clock import pause
-from replication.core.rules import RAISES_EPOCH
+from replication.core.rules import HAS_PARTS, RAISES_EPOCH
 from replication.errors import StreamDown, TransientError, UsageError
 from replication.keys import signer, verifier
 from replication.postgres import capturing
@@ -37,8 +37,9 @@ def gatherer_for(config: Config, connection: Connection) -> Gatherer:
         except UsageError:
             return None  # dropped since: no site can apply it
         rules = config.rules.table(str(table))
-        ruled = frozenset(name for name in table.values if rules.column(name).rule in RAISES_EPOCH)
-        return shape_of(relation, table.key, [column.name for column in table.columns], ruled)
+        ruled = frozenset(name for name in table.values if RAISES_EPOCH & rules.column(name).names)
+        parted = frozenset(name for name in table.values if rules.column(name).rule in HAS_PARTS)
+        return shape_of(relation, table.key, [column.name for column in table.columns], ruled, parted)
 
     def key_of(schema: str, name: str) -> tuple[str, ...] | None:
         row = connection.execute(

@@ -7,7 +7,8 @@
    position lies within a message leaves out what it has applied: of that it may have forgotten the tombstones.
 """
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,11 +16,21 @@ from replication.capture.shapes import Plan, Shape, fresh_keys, require_values
 from replication.core.progress import parse_lsn
 from replication.core.stamps import LIFE, join_moments
 from replication.errors import InvariantError
-from replication.wire.message import COMMIT_LSN, SENT_LSN, Section
+from replication.wire.message import COMMIT_LSN, PARTS_OF, SENT_LSN, Section
 from replication.wire.pglogical import Begin, Commit, Insert, Relation, Update
 
 Describe = Callable[[Relation], Shape | None]
 OWN_SCHEMA = "kuroshio"
+
+
+def add_parts(blobs: dict[str, list[bytes | None]], names: Sequence[str], base: int, value: object) -> None:
+    """Append a row's blobs of cells with parts; ``value`` is what stands beside the row."""
+    if type(value) is not bytes:
+        raise InvariantError("a cell with parts was written, and its parts were not sent")
+    parts = json.loads(value)
+    for name in names:
+        body = json.dumps([base, parts.get(name, {})], ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+        blobs.setdefault(PARTS_OF + name, []).append(body.encode())
 
 
 class Buffer:
@@ -224,6 +235,8 @@ class Gatherer:
         buffer.add(row, newest, stamps[1])
         if plan.authority or LIFE in stamps:
             self._extras(buffer, plan, stamps)
+        if plan.parted:
+            add_parts(buffer.blobs, plan.parted, stamps[0], event.values[shape.parts_at or 0])
         return buffer
 
     def _extras(self, buffer: Buffer, plan: Plan, stamps: list[int]) -> None:

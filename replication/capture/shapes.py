@@ -27,6 +27,8 @@ class Plan(NamedTuple):
     pick: Pick
     authority: tuple[tuple[str, int], ...]
     """Extra integers that these cells may carry: (name on the wire, key in the row's stamps)."""
+    parted: tuple[str, ...] = ()
+    """Those of an update's cells that have parts."""
 
 
 @dataclass(slots=True)
@@ -40,6 +42,8 @@ class Shape:
     _key: tuple[str, ...]
     _by_cell: dict[int, str]
     _ruled: frozenset[str]
+    _parted: frozenset[str]
+    parts_at: int | None
     _updates: dict[tuple[int, ...], Plan] = field(default_factory=dict)
 
     def update(self, keys: tuple[int, ...]) -> Plan:
@@ -47,12 +51,20 @@ class Shape:
         plan = self._updates.get(keys)
         if plan is None:
             names = [self._by_cell[key] for key in keys if key in self._by_cell]
-            plan = self._updates[keys] = _plan("U", self.table, self._key, names, self._places, self._ruled)
+            parted = tuple(name for name in names if name in self._parted)
+            plan = _plan("U", self.table, self._key, names, self._places, self._ruled)._replace(parted=parted)
+            self._updates[keys] = plan
         return plan
 
 
-def shape_of(relation: Relation, key: Sequence[str], columns: Sequence[str], ruled: frozenset[str]) -> Shape:
-    """``columns`` are those that travel, ``ruled`` those whose rule may raise an epoch."""
+def shape_of(
+    relation: Relation,
+    key: Sequence[str],
+    columns: Sequence[str],
+    ruled: frozenset[str],
+    parted: frozenset[str] = frozenset(),
+) -> Shape:
+    """``columns`` are those that travel; ``ruled``: the rule may raise an epoch; ``parted``: the state has parts."""
     places = {name: index for index, name in enumerate(relation.columns)}
     if "kuroshio" not in places:
         raise InvariantError(f"{relation.schema}.{relation.name} is sent without its stamps")
@@ -66,6 +78,8 @@ def shape_of(relation: Relation, key: Sequence[str], columns: Sequence[str], rul
         tuple(key),
         {cell_key(name): name for name in values},
         ruled,
+        parted,
+        places.get("kuroshio_parts"),
     )
 
 

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 from replication.errors import DecodeError
 
+_SPECIAL = frozenset('{}",\\ \t\n\r\v\f')
+
 
 def parse_array(text: str) -> list[str | None]:
     """The elements of a one-dimensional array in its text form."""
@@ -45,6 +47,16 @@ def _quoted(body: str, place: int) -> tuple[str, int]:
         out.append(sign)
         place += 1
     raise DecodeError("an array's element lacks its closing quotation mark")
+
+
+def format_array(elements: Iterable[str]) -> str:
+    """The text form of a one-dimensional array, quoted where PostgreSQL does."""
+    return "{" + ",".join(map(_quote, elements)) + "}"
+
+
+def _quote(element: str) -> str:
+    plain = element and element.upper() != "NULL" and not _SPECIAL.intersection(element)
+    return element if plain else '"' + element.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def format_integers(numbers: Iterable[int]) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from replication.core.merge import Row
-from replication.core.rules import Cell
+from replication.core.merge import Row, RowRules
+from replication.core.rules import NO_PARTS, Cell, Parts, parts_from_json
 from replication.core.stamps import Stamp, Stamps
 
 Key = tuple[bytes, ...]
@@ -36,17 +36,24 @@ class Change:
     life: int = 1
     authority: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """Column -> (term, epoch), where a rule gives them."""
+    parts: Mapping[str, tuple[int, Parts]] = field(default_factory=dict)
+    """Column -> (moment of the row's insert, its folded parts), where its rule has any."""
     saw: tuple[int, ...] = ()
     committed: int = 0
     """Of a delete: the LSN where its transaction committed."""
 
-    def row(self) -> Row:
+    def row(self, rules: RowRules) -> Row:
         """This change as a partial state: applying it is merging it."""
         if self.op == "D":
             return Row(self.life, 0, self.moment, Stamps.unpack(self.saw or (0, 0)))
         cells = {
-            name: Cell(Stamp(*self.authority.get(name, (0, 0)), self.moment), value)
+            name: Cell(
+                Stamp(*self.authority.get(name, (0, 0)), self.moment),
+                value,
+                rules.unfold(name, parts, value, base),
+            )
             for name, value in self.cells.items()
+            for base, parts in [self.parts.get(name, (self.moment, NO_PARTS))]
         }
         return Row(self.life, self.moment if self.op == "I" else 0, cells=cells)
 
@@ -57,6 +64,7 @@ class Change:
             "seen": self.seen,
             "life": self.life,
             "authority": {name: list(pair) for name, pair in self.authority.items()},
+            "parts": {name: list(pair) for name, pair in self.parts.items()},
             "saw": list(self.saw),
             "committed": self.committed,
             "from_lsn": self.author.from_lsn,
@@ -85,6 +93,7 @@ def from_json(
         author,
         body["life"],
         {name: (pair[0], pair[1]) for name, pair in body["authority"].items()},
+        {name: (base, parts_from_json(parts)) for name, (base, parts) in body["parts"].items()},
         tuple(body["saw"]),
         body["committed"],
     )

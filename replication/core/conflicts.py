@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from replication.core.changes import Change
 from replication.core.merge import Row, RowRules, lives
-from replication.core.rules import Cell
-from replication.core.stamps import cell_id
+from replication.core.rules import HAS_PARTS, Cell
+from replication.core.stamps import BOTTOM, cell_id
 
 Concurrent = Callable[[int, Change], bool]
 """(local moment, incoming change) -> neither author had the other's version."""
@@ -43,16 +43,17 @@ def conflicts(local: Row, change: Change, merged: Row, rules: RowRules, concurre
         yield from _existence(local, change, merged, rules, concurrent)
     if change.op == "D":
         return
-    kind = "insert_exists" if change.op == "I" else "update_origin_differs"
-    for name, theirs in change.row().cells.items():
+    for name, theirs in change.row(rules).cells.items():
         mine = local.cells.get(name)
-        if mine is None or mine.stamp.moment == change.moment or mine.value == theirs.value:
+        both_count = rules.of(name) in HAS_PARTS and change.op == "U"
+        if mine is None or both_count or mine.stamp.moment == change.moment or mine.value == theirs.value:
             continue
-        if mine.stamp.moment > 1 and concurrent(mine.stamp.moment, change):
-            yield _cell_conflict(change, name, mine, theirs, merged.cells[name], kind, rules.of(name))
+        if mine.stamp.moment > BOTTOM and concurrent(mine.stamp.moment, change):
+            yield _cell_conflict(change, name, mine, theirs, merged.cells[name], rules.of(name))
 
 
-def _cell_conflict(change: Change, name: str, mine: Cell, theirs: Cell, result: Cell, kind: str, rule: str) -> Conflict:
+def _cell_conflict(change: Change, name: str, mine: Cell, theirs: Cell, result: Cell, rule: str) -> Conflict:
+    kind = "insert_exists" if change.op == "I" else "update_origin_differs"
     applied = result == theirs
     winner, loser = (theirs, mine) if applied else (mine, theirs)
     return Conflict(
@@ -72,12 +73,12 @@ def _cell_conflict(change: Change, name: str, mine: Cell, theirs: Cell, result: 
 def _existence(local: Row, change: Change, merged: Row, rules: RowRules, concurrent: Concurrent) -> Iterator[Conflict]:
     """A delete against an edit that it had not seen."""
     if change.op == "D":
-        saw = change.row().saw
+        saw = change.row(rules).saw
         edits = [cell.stamp.moment for name, cell in local.cells.items() if cell.stamp > saw.of(cell_id(name))]
         edits = [moment for moment in edits if concurrent(moment, change)]
         edit, delete, kind = max(edits, default=0), change.moment, "delete_origin_differs"
     else:
-        seen = any(cell.stamp <= local.saw.of(cell_id(name)) for name, cell in change.row().cells.items())
+        seen = any(cell.stamp <= local.saw.of(cell_id(name)) for name, cell in change.row(rules).cells.items())
         edit, delete, kind = 0 if seen else change.moment, local.deleted, "update_deleted"
         edit = edit if edit and concurrent(delete, change) else 0
     if not edit:

@@ -12,7 +12,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from replication.core.rules import CELL_RULES, DELETES, Cell
+from replication.core.rules import CELL_RULES, DELETES, Cell, Parts
 from replication.core.stamps import Stamp, Stamps, cell_id, join
 
 
@@ -26,6 +26,14 @@ class RowRules:
     def of(self, column: str) -> str:
         """The name of the rule of a column."""
         return self.columns.get(column, "latest")
+
+    def unfold(self, column: str, parts: Parts, value: bytes | None, base: int) -> Parts:
+        """A column's parts as its rule joins them, from the form beside a row that was inserted at ``base``."""
+        return CELL_RULES[self.of(column)].unfold(parts, value, base)
+
+    def fold(self, column: str, cell: Cell, base: int) -> Parts:
+        """A column's parts as they are kept beside a row that was inserted at ``base``."""
+        return CELL_RULES[self.of(column)].fold(cell.parts, cell.value, base)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +83,7 @@ def _merge_cells(left: Mapping[str, Cell], right: Mapping[str, Cell], rules: Row
     merged = dict(left)
     for name, cell in right.items():
         mine = merged.get(name)
-        merged[name] = cell if mine is None else CELL_RULES[rules.of(name)](mine, cell)
+        merged[name] = cell if mine is None else CELL_RULES[rules.of(name)].join(mine, cell)
     return merged
 
 

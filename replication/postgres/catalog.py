@@ -10,6 +10,8 @@ from replication.postgres.connect import Connection
 
 STAMPS = "kuroshio"
 """The column that holds a replicated row's stamps."""
+PARTS = "kuroshio_parts"
+"""The column that holds the parts of cells (replication/core/rules), in tables with a rule that has any."""
 
 
 class Quoted(sql.Identifier):
@@ -55,7 +57,7 @@ class ForeignKey:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table as replication sees it: generated columns and the stamps are left out of ``columns``."""
+    """A table as replication sees it: generated columns and replication's own are left out of ``columns``."""
 
     schema: str
     name: str
@@ -66,6 +68,8 @@ class Table:
     """Foreign keys of other tables that refer to this one; here ``parent`` names the child table."""
     types: dict[str, str] = field(default_factory=dict)
     """Column -> the type to cast its text to."""
+    has_parts: bool = False
+    """Has it the column ``kuroshio_parts``?"""
 
     @property
     def qualified(self) -> tuple[str, str]:
@@ -93,7 +97,7 @@ class Table:
 _COLUMNS = """
 SELECT attname, format_type(atttypid, atttypmod), format_type(atttypid, -1)
   FROM pg_attribute
- WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped AND attgenerated = '' AND attname <> %s
+ WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped AND attgenerated = '' AND attname <> ALL (%s)
  ORDER BY attnum"""
 
 _KEY = """
@@ -161,8 +165,11 @@ def describe(connection: Connection, schema: str, name: str) -> Table:
     """Read a table from the catalog. Raises :class:`UsageError` where it cannot be replicated."""
     oid = table_oid(connection, schema, name)
     columns = tuple(
-        Column(str(n), str(t), str(c)) for n, t, c in connection.execute(_COLUMNS, (oid, STAMPS)).fetchall()
+        Column(str(n), str(t), str(c)) for n, t, c in connection.execute(_COLUMNS, (oid, [STAMPS, PARTS])).fetchall()
     )
+    parted = connection.execute(
+        "SELECT FROM pg_attribute WHERE attrelid = %s AND attname = %s AND NOT attisdropped", (oid, PARTS)
+    ).fetchone()
     key = connection.execute(_KEY, (oid, oid)).fetchone()
     if key is None or not key[0]:
         raise UsageError(
@@ -178,6 +185,7 @@ def describe(connection: Connection, schema: str, name: str) -> Table:
         _foreign_keys(connection, oid, up=True),
         _foreign_keys(connection, oid, up=False),
         {column.name: column.cast for column in columns},
+        has_parts=parted is not None,
     )
 
 

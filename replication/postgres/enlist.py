@@ -10,9 +10,10 @@ from typing import Any
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from replication.core.rules import HAS_PARTS
 from replication.core.stamps import BOTTOM
 from replication.errors import UsageError
-from replication.postgres.catalog import STAMPS, Table
+from replication.postgres.catalog import PARTS, STAMPS, Table
 from replication.postgres.connect import Connection
 from replication.postgres.install import add_to_set
 
@@ -42,6 +43,7 @@ def enlist(
     ``send``: write the rows that are there anew, so that the other sites get them."""
     _refuse_unfit(connection, table)
     with connection.transaction():
+        _add_parts(connection, table, rules)
         is_new = not is_enlisted(connection, table)
         if is_new:
             _add_stamps(connection, table, rules, send=send)
@@ -75,6 +77,13 @@ def _add_stamps(connection: Connection, table: Table, rules: Mapping[str, Any], 
         connection.execute(sql.SQL("DELETE FROM {}").format(table.identifier))
     connection.execute("SELECT kuroshio.generate(%s, %s)", table.qualified)
     add_to_set(connection, table.identifier.as_string(connection))
+
+
+def _add_parts(connection: Connection, table: Table, rules: Mapping[str, Any]) -> None:
+    if any(rule["rule"] in HAS_PARTS for rule in rules["columns"].values()):
+        connection.execute(
+            sql.SQL("ALTER TABLE {} ADD COLUMN IF NOT EXISTS {} jsonb").format(table.identifier, sql.Identifier(PARTS))
+        )
 
 
 def _resend(connection: Connection, table: Table) -> None:

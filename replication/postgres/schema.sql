@@ -18,6 +18,12 @@ CREATE TABLE IF NOT EXISTS kuroshio.site_number (
     number       int NOT NULL UNIQUE
 );
 
+-- The versions of the rules that this site has had: what was written under another one is not guessed at (pitfall P13).
+CREATE TABLE IF NOT EXISTS kuroshio.rules_version (
+    version      text PRIMARY KEY,
+    adopted_at   timestamptz NOT NULL DEFAULT now()
+);
+
 CREATE TABLE IF NOT EXISTS kuroshio.replicated_table (
     nspname      text NOT NULL,
     relname      text NOT NULL,
@@ -40,6 +46,7 @@ CREATE TABLE IF NOT EXISTS kuroshio.tombstone (
     saw          bigint[] NOT NULL,         -- the stamps that the delete saw
     stamps       bigint[],                  -- of the image; null: the insert was never seen here
     cells        jsonb NOT NULL DEFAULT '{}',   -- column -> text form
+    parts        jsonb,                         -- of the image, as the row kept them
     referential  boolean NOT NULL DEFAULT false, -- made inside a referential action
     passed       jsonb NOT NULL DEFAULT '{}',    -- origin -> LSN that every site must claim before this may go on; null: not known yet
     xid          xid8 NOT NULL DEFAULT pg_current_xact_id(),
@@ -52,7 +59,8 @@ CREATE INDEX IF NOT EXISTS tombstone_unsettled ON kuroshio.tombstone (xid) WHERE
 -- Up to where each origin's changes (and its own) are applied here, and seen by whoever still writes.
 CREATE TABLE IF NOT EXISTS kuroshio.settled (
     origin       text PRIMARY KEY,
-    lsn          pg_lsn NOT NULL
+    lsn          pg_lsn NOT NULL DEFAULT '0/0',
+    wanted       pg_lsn NOT NULL DEFAULT '0/0'   -- what the tombstones here need
 );
 
 -- The same, as each site has told the others in its stream: a claim lies in the WAL behind every write that it speaks of,

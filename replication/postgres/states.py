@@ -6,19 +6,22 @@ deletes must join what it saw. A live row beside a tombstone is always newer tha
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from replication.core.merge import Row
-from replication.core.rules import Cell
+from replication.core.merge import Row, RowRules
+from replication.core.rules import Cell, parts_from_json
 from replication.core.stamps import Stamps, cell_id
-from replication.postgres.catalog import STAMPS, Constant, Quoted, Table, type_name
+from replication.postgres.catalog import PARTS, STAMPS, Constant, Quoted, Table, type_name
 from replication.postgres.connect import Connection
 from replication.postgres.parameters import TextArray
 from replication.postgres.rows import key_matches, key_text, source
 
 Key = tuple[bytes, ...]
+AllParts = Mapping[str, Mapping[str, list[Any]]]
+"""Column -> its folded parts, as JSON holds them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,59 +41,80 @@ class Local:
 NOTHING = Local(Row(), None, entombed=False)
 
 
-def read(connection: Connection, table: Table, keys: Sequence[Key]) -> dict[Key, Local]:
+def read(connection: Connection, table: Table, keys: Sequence[Key], rules: RowRules) -> dict[Key, Local]:
     """Lock rows and tombstones in key order and read them. Keys of which nothing is known are absent."""
     columns = [TextArray(list(column)) for column in zip(*keys, strict=True)]
     live = {
-        keys[int(str(ordinal)) - 1]: (Stamps.unpack(stamps), values)  # type: ignore[arg-type]
-        for ordinal, stamps, *values in connection.execute(_read_live(table), columns).fetchall()
+        keys[int(str(ordinal)) - 1]: _shown(table, rules, *rest)  # type: ignore[arg-type]
+        for ordinal, *rest in connection.execute(_read_live(table), columns).fetchall()
     }
     graves = {
-        keys[int(str(ordinal)) - 1]: rest
+        keys[int(str(ordinal)) - 1]: _buried(rules, *rest)  # type: ignore[arg-type]
         for ordinal, *rest in connection.execute(_read_graves(table), columns).fetchall()
     }
-    return {key: _local(table, live.get(key), graves.get(key)) for key in live.keys() | graves.keys()}
+    return {key: _local(live.get(key), graves.get(key)) for key in live.keys() | graves.keys()}
 
 
 def _read_live(table: Table) -> sql.Composed:
     order = sql.SQL(", ").join(Quoted("t", name) for name in table.key)
     values = sql.SQL("").join(sql.SQL(", t.{}::text").format(Quoted(name)) for name in table.values)
-    return sql.SQL("SELECT s.ordinal, t.kuroshio{} FROM {} JOIN {} t ON {} ORDER BY {} FOR UPDATE OF t").format(
-        values, source(table.key), table.quoted, key_matches(table), order
+    parts = Quoted("t", PARTS) if table.has_parts else sql.NULL
+    return sql.SQL("SELECT s.ordinal, t.kuroshio, {}{} FROM {} JOIN {} t ON {} ORDER BY {} FOR UPDATE OF t").format(
+        parts, values, source(table.key), table.quoted, key_matches(table), order
     )
 
 
 def _read_graves(table: Table) -> sql.Composed:
     return sql.SQL(
-        "SELECT s.ordinal, g.life, g.deleted, g.saw, g.stamps, g.cells FROM {} JOIN kuroshio.tombstone g"
+        "SELECT s.ordinal, g.life, g.deleted, g.saw, g.stamps, g.cells, g.parts FROM {} JOIN kuroshio.tombstone g"
         " ON g.nspname = {} AND g.relname = {} AND g.key = {} ORDER BY g.key FOR UPDATE OF g"
     ).format(source(table.key), Constant(table.schema), Constant(table.name), key_text(table))
 
 
-def _local(table: Table, live: tuple[Stamps, list[object]] | None, grave: list[object] | None) -> Local:
-    shown, buried = _shown(table, *live) if live else None, _buried(grave) if grave else None
+def _local(shown: Row | None, buried: Row | None) -> Local:
+    entombed = buried is not None
     if shown is None or buried is None or buried.life < shown.life:
-        return Local(shown or buried or Row(), shown, entombed=grave is not None)
+        return Local(shown or buried or Row(), shown, entombed)
     if buried.life > shown.life:
-        return Local(buried, shown, entombed=True)
-    return Local(replace(shown, deleted=buried.deleted, saw=buried.saw), shown, entombed=True)
+        return Local(buried, shown, entombed)
+    return Local(replace(shown, deleted=buried.deleted, saw=buried.saw), shown, entombed)
 
 
-def _shown(table: Table, stamps: Stamps, values: list[object]) -> Row:
-    return Row(
-        stamps.life, stamps.base, cells=_cells(stamps, dict(zip(table.values, map(_encode, values), strict=True)))
-    )
+def _shown(table: Table, rules: RowRules, packed: Sequence[int], parts: AllParts | None, *values: object) -> Row:
+    stamps = Stamps.unpack(packed)
+    found = dict(zip(table.values, map(_encode, values), strict=True))
+    return Row(stamps.life, stamps.base, cells=_cells(rules, stamps, found, parts or {}))
 
 
-def _buried(grave: list[object]) -> Row:
-    life, deleted, saw, stamps, cells = grave
-    image = Stamps.unpack(stamps) if stamps else Stamps(0)  # type: ignore[arg-type]
-    known = {str(name): _encode(value) for name, value in cells.items()}  # type: ignore[attr-defined]
-    return Row(life, image.base, deleted, Stamps.unpack(saw), _cells(image, known))  # type: ignore[arg-type]
+def _buried(
+    rules: RowRules,
+    life: int,
+    deleted: int,
+    saw: Sequence[int],
+    packed: Sequence[int] | None,
+    cells: Mapping[str, object],
+    parts: AllParts | None,
+) -> Row:
+    stamps = Stamps.unpack(packed) if packed else Stamps(0)
+    found = {name: _encode(value) for name, value in cells.items()}
+    return Row(life, stamps.base, deleted, Stamps.unpack(saw), _cells(rules, stamps, found, parts or {}))
 
 
-def _cells(stamps: Stamps, values: Mapping[str, bytes | None]) -> dict[str, Cell]:
-    return {name: Cell(stamps.of(cell_id(name)), value) for name, value in values.items()}
+def _cells(rules: RowRules, stamps: Stamps, values: Mapping[str, bytes | None], parts: AllParts) -> dict[str, Cell]:
+    return {
+        name: Cell(
+            stamps.of(cell_id(name)),
+            value,
+            rules.unfold(name, parts_from_json(parts.get(name, {})), value, stamps.base),
+        )
+        for name, value in values.items()
+    }
+
+
+def _folded(row: Row, rules: RowRules) -> Jsonb | None:
+    """What stands in the column ``kuroshio_parts``."""
+    folded = {name: rules.fold(name, cell, row.base) for name, cell in row.cells.items() if cell.parts}
+    return Jsonb({name: parts for name, parts in folded.items() if parts}) if any(folded.values()) else None
 
 
 def _encode(value: object) -> bytes | None:
@@ -101,27 +125,41 @@ def _text(value: bytes | None) -> str | None:
     return None if value is None else value.decode()
 
 
-def insert(connection: Connection, table: Table, key: Key, row: Row, seen: int) -> None:
+def insert(connection: Connection, table: Table, key: Key, row: Row, seen: int, rules: RowRules) -> None:
     """Write a row that is not in the table."""
     names = [*table.key, *(name for name in table.values if name in row.cells)]
-    values = [*key, *(row.cells[name].value for name in names[len(key) :])]
-    query = sql.SQL("INSERT INTO {} ({}, {}) OVERRIDING SYSTEM VALUE VALUES ({}, %s::bigint[])").format(
+    values: list[object] = [*map(_text, key), *(_text(row.cells[name].value) for name in names[len(key) :])]
+    own = _own_columns(table, row, seen, rules)
+    query = sql.SQL("INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE VALUES ({})").format(
         table.quoted,
-        sql.SQL(", ").join(map(Quoted, names)),
-        Quoted(STAMPS),
-        sql.SQL(", ").join(sql.SQL("%s::text::{}").format(type_name(table.types[name])) for name in names),
+        sql.SQL(", ").join(map(Quoted, [*names, *own])),
+        sql.SQL(", ").join(
+            [*(sql.SQL("%s::text::{}").format(type_name(table.types[name])) for name in names), *map(_own_type, own)]
+        ),
     )
-    connection.execute(query, [*map(_text, values), row.stamps(seen).pack()])
+    connection.execute(query, [*values, *own.values()])
 
 
-def update(connection: Connection, table: Table, key: Key, row: Row, changed: Sequence[str], seen: int) -> None:
+def update(
+    connection: Connection, table: Table, key: Key, row: Row, changed: Sequence[str], seen: int, rules: RowRules
+) -> None:
     """Write the changed cells and the stamps of a row that is locked."""
+    own = _own_columns(table, row, seen, rules)
     sets = [sql.SQL("{} = %s::text::{}").format(Quoted(name), type_name(table.types[name])) for name in changed]
-    query = sql.SQL("UPDATE {} t SET {} WHERE {}").format(
-        table.quoted, sql.SQL(", ").join([*sets, sql.SQL("kuroshio = %s::bigint[]")]), _one(table)
-    )
+    sets += [sql.SQL("{} = {}").format(Quoted(name), _own_type(name)) for name in own]
+    query = sql.SQL("UPDATE {} t SET {} WHERE {}").format(table.quoted, sql.SQL(", ").join(sets), _one(table))
     values = [_text(row.cells[name].value) for name in changed]
-    connection.execute(query, [*values, row.stamps(seen).pack(), *map(_text, key)], prepare=True)
+    connection.execute(query, [*values, *own.values(), *map(_text, key)], prepare=True)
+
+
+def _own_columns(table: Table, row: Row, seen: int, rules: RowRules) -> dict[str, object]:
+    """Replication's own columns of a row."""
+    stamps = {STAMPS: row.stamps(seen).pack()}
+    return {**stamps, PARTS: _folded(row, rules)} if table.has_parts else {**stamps}
+
+
+def _own_type(name: str) -> sql.SQL:
+    return sql.SQL("%s::bigint[]") if name == STAMPS else sql.SQL("%s::jsonb")
 
 
 def delete(connection: Connection, table: Table, key: Key) -> None:
@@ -135,14 +173,24 @@ def _one(table: Table) -> sql.Composed:
     )
 
 
-def entomb(connection: Connection, table: Table, key: Key, row: Row, *, image: bool, passed: Mapping[str, str]) -> None:
+def entomb(
+    connection: Connection,
+    table: Table,
+    key: Key,
+    row: Row,
+    rules: RowRules,
+    *,
+    image: bool,
+    passed: Mapping[str, str],
+) -> None:
     """Keep a delete: with the row's last image where it is not visible."""
     cells = {name: _text(cell.value) for name, cell in row.cells.items()} if image else {}
     connection.execute(
-        "INSERT INTO kuroshio.tombstone (nspname, relname, key, life, deleted, saw, stamps, cells, passed)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (nspname, relname, key) DO UPDATE SET life"
+        "INSERT INTO kuroshio.tombstone (nspname, relname, key, life, deleted, saw, stamps, cells, parts, passed)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (nspname, relname, key) DO UPDATE SET life"
         " = excluded.life,"
         " deleted = excluded.deleted, saw = excluded.saw, stamps = excluded.stamps, cells = excluded.cells,"
+        " parts = excluded.parts,"
         " passed = tombstone.passed || excluded.passed, xid = excluded.xid, settled = false, stable = false",
         (
             *table.qualified,
@@ -152,6 +200,7 @@ def entomb(connection: Connection, table: Table, key: Key, row: Row, *, image: b
             row.saw.pack(),
             row.stamps(0).pack() if image else None,
             Jsonb(cells),
+            _folded(row, rules) if image else None,
             Jsonb(dict(passed)),
         ),
     )

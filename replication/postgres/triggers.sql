@@ -40,6 +40,116 @@ CREATE OR REPLACE FUNCTION kuroshio.group_differs_source(relation oid, column_na
      WHERE attrelid = relation AND NOT attisdropped
        AND (attname = column_name OR coalesce(rule->'group', '[]') ? attname::text) $gen$;
 
+-- A cell's parts (replication/core/rules), folded, after a local write. Beside a row they stand by column.
+CREATE OR REPLACE FUNCTION kuroshio.put_parts(parts jsonb, column_name text, cell jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN coalesce(parts, '{}') || jsonb_build_object(column_name, cell);
+
+-- counter: one more change of this site, and the sum of all.
+CREATE OR REPLACE FUNCTION kuroshio.count_change(cell jsonb, site int, change numeric) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN coalesce(cell, '{}') || jsonb_build_object(site::text, jsonb_build_array(
+        coalesce((cell->site::text->>0)::bigint, 0) + 1, (coalesce((cell->site::text->>1)::numeric, 0) + change)::text));
+
+-- set: the form in which its value is shown.
+CREATE OR REPLACE FUNCTION kuroshio.as_set(elements text[]) RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce(array_agg(e ORDER BY CASE WHEN numbers THEN e::numeric END, e COLLATE "C"), '{}')
+      FROM (SELECT DISTINCT e, bool_and(e ~ '^-?[0-9]+$') OVER () AS numbers FROM unnest(elements) AS e WHERE e IS NOT NULL) AS found $$;
+
+-- set: what this write added, and of what it removed the additions that it saw.
+CREATE OR REPLACE FUNCTION kuroshio.change_set(cell jsonb, base bigint, at bigint, old text[], new text[]) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+    changed jsonb := coalesce(cell, '{}');
+    element text;
+    addition record;
+BEGIN
+    FOR element IN SELECT unnest(new) EXCEPT SELECT unnest(old) LOOP
+        changed := changed || jsonb_build_object(format('+%s:%s', at & 1023, element), jsonb_build_array(at, ''));
+    END LOOP;
+    FOR element IN SELECT unnest(old) EXCEPT SELECT unnest(new) LOOP
+        FOR addition IN
+            SELECT key, value FROM jsonb_each(cell)
+             WHERE key LIKE '+%' AND substr(key, position(':' IN key) + 1) = element
+            UNION ALL
+            SELECT format('+%s:%s', base & 1023, element), jsonb_build_array(base, '')
+             WHERE NOT EXISTS (SELECT FROM jsonb_object_keys(cell) AS key WHERE substr(key, position(':' IN key) + 1) = element)
+        LOOP
+            changed := (changed - addition.key) || jsonb_build_object('-' || substr(addition.key, 2), addition.value);
+        END LOOP;
+    END LOOP;
+    RETURN changed;
+END $$;
+
+-- append: a fragment more, or one in the place of all that was there. Fragments that are shown stand with their lengths.
+CREATE OR REPLACE FUNCTION kuroshio.change_fragments(cell jsonb, base bigint, at bigint, old text, new text) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+    changed jsonb := cell;
+    goes_on boolean := old IS NOT NULL AND starts_with(new, old);
+BEGIN
+    IF changed IS NULL AND old IS NOT NULL THEN
+        changed := jsonb_build_object('+' || base, jsonb_build_array(base, length(old)::text));
+    END IF;
+    IF goes_on IS NOT TRUE THEN
+        SELECT jsonb_object_agg('-' || substr(key, 2), '[1, ""]'::jsonb) INTO changed FROM jsonb_object_keys(changed) AS key;
+    END IF;
+    IF new IS NOT NULL THEN
+        changed := coalesce(changed, '{}') || jsonb_build_object('+' || at, jsonb_build_array(
+            at, (length(new) - CASE WHEN goes_on THEN length(old) ELSE 0 END)::text));
+    END IF;
+    RETURN changed;
+END $$;
+
+-- What a rule with parts, or one that refuses, adds to the update of its column.
+CREATE OR REPLACE FUNCTION kuroshio.parts_source(column_name text, rule text, site int) RETURNS text
+    LANGUAGE sql IMMUTABLE AS $gen$
+    SELECT CASE rule
+        WHEN 'counter' THEN format($$
+            NEW.kuroshio_parts := kuroshio.put_parts(NEW.kuroshio_parts, %1$L, kuroshio.count_change(OLD.kuroshio_parts->%1$L, %2$s, NEW.%1$I - OLD.%1$I));$$,
+            column_name, site)
+        WHEN 'set' THEN format($$
+            NEW.kuroshio_parts := kuroshio.put_parts(NEW.kuroshio_parts, %1$L,
+                kuroshio.change_set(OLD.kuroshio_parts->%1$L, OLD.kuroshio[1], at, OLD.%1$I::text[], NEW.%1$I::text[]));$$,
+            column_name)
+        WHEN 'append' THEN format($$
+            NEW.kuroshio_parts := kuroshio.put_parts(NEW.kuroshio_parts, %1$L,
+                kuroshio.change_fragments(OLD.kuroshio_parts->%1$L, OLD.kuroshio[1], at, OLD.%1$I::text, NEW.%1$I::text));$$,
+            column_name)
+        WHEN 'frozen' THEN format($$
+            IF OLD.%1$I IS NOT NULL THEN
+                RAISE EXCEPTION 'column %% of %%.%% is frozen: it is set once', %1$L, TG_TABLE_SCHEMA, TG_TABLE_NAME
+                    USING HINT = 'Leave it as it is, or take the rule frozen off the column in sitecfg/rules.', ERRCODE = 'object_not_in_prerequisite_state';
+            END IF;$$, column_name)
+        ELSE '' END $gen$;
+
+-- Has this site authority over the cell? An expression over the row; null: never. What differs by the row's owner is decided
+-- by the row itself, so that all sites agree.
+CREATE OR REPLACE FUNCTION kuroshio.authority_source(rule jsonb, old text, owner text, here text) RETURNS text
+    LANGUAGE sql IMMUTABLE AS $gen$
+    WITH ruled(name, source) AS (
+        SELECT key, CASE WHEN value->>'rule' = 'site' AND value->>'site' = here THEN 'true'
+                         WHEN value->>'rule' = 'owner' THEN format('%s.%I::text = %L', old, owner, here) END
+          FROM jsonb_each(coalesce(rule->'owned_by', '{}') || jsonb_build_object('', rule - 'owned_by')))
+    SELECT CASE WHEN count(source) = 0 THEN NULL
+                WHEN count(*) = 1 THEN max(source)
+                ELSE format('CASE %s.%I::text %s ELSE %s END', old, owner,
+                            string_agg(format('WHEN %L THEN %s', name, coalesce(source, 'false')), ' ') FILTER (WHERE name <> ''),
+                            coalesce(max(source) FILTER (WHERE name = ''), 'false')) END
+      FROM ruled $gen$;
+
+-- Is the cell under the rule owner, whose writes carry the owner cell's moment? The same kind of expression.
+CREATE OR REPLACE FUNCTION kuroshio.by_owner_source(rule jsonb, old text, owner text, here text) RETURNS text
+    LANGUAGE sql IMMUTABLE AS $gen$
+    SELECT CASE WHEN bool_or(is_owner) IS NOT TRUE THEN NULL
+                WHEN count(*) = 1 THEN 'true'
+                ELSE format('CASE %s.%I::text %s ELSE %s END', old, owner,
+                            string_agg(format('WHEN %L THEN %s', name, is_owner), ' ') FILTER (WHERE name <> ''),
+                            bool_or(is_owner) FILTER (WHERE name = '')) END
+      FROM (SELECT key AS name, value->>'rule' = 'owner' AS is_owner
+              FROM jsonb_each(coalesce(rule->'owned_by', '{}') || jsonb_build_object('', rule - 'owned_by'))) AS ruled $gen$;
+
 -- One column's share of the update function, for a row without cells (all that is there is appended in key order) and for
 -- one that has some. PL/pgSQL prepares each expression anew in every transaction, so what counts is how many are run.
 CREATE OR REPLACE FUNCTION kuroshio.column_source(relation oid, column_name text, rule jsonb, owner text, first boolean) RETURNS text
@@ -51,12 +161,17 @@ DECLARE
     epoch bigint := kuroshio.cell_key(column_name, 1);
     has_authority text;
     source text;
+    extra text;
+    by_owner text;
 BEGIN
     SELECT * INTO here FROM kuroshio.site;
-    IF rule->>'rule' = 'site' AND rule->>'site' = here.name THEN
-        has_authority := 'true';
-    ELSIF rule->>'rule' = 'owner' THEN
-        has_authority := format('OLD.%I::text = %L', owner, here.name);
+    extra := coalesce(kuroshio.parts_source(column_name, rule->>'rule', here.number), '');
+    has_authority := kuroshio.authority_source(rule, 'OLD', owner, here.name);
+    by_owner := kuroshio.by_owner_source(rule, 'OLD', owner, here.name);
+    IF rule->>'rule' IN ('greatest', 'least') THEN
+        -- A correction against the direction.
+        has_authority := format('NEW.%1$I IS NULL OR NEW.%1$I %2$s OLD.%1$I', column_name,
+                                CASE rule->>'rule' WHEN 'greatest' THEN '<' ELSE '>' END);
     END IF;
     IF first THEN
         source := format($$
@@ -71,34 +186,33 @@ BEGIN
         IF %1$s THEN
             place := array_position(stamps, %2$s, 3);
             IF place IS NULL THEN stamps := kuroshio.put(stamps, %2$s, at); ELSE stamps[place + 1] := at; END IF;$$, differs, cell);
-        IF rule->>'rule' = 'owner' THEN
+        IF by_owner IS NOT NULL THEN
             source := source || format($$
-            IF kuroshio.get(OLD.kuroshio, %1$s) > 0 THEN
+            IF (%3$s) AND kuroshio.get(OLD.kuroshio, %1$s) > 0 THEN
                 stamps := kuroshio.put(stamps, %2$s, kuroshio.get(OLD.kuroshio, %1$s));
-            END IF;$$, kuroshio.cell_key(owner, 0), kuroshio.cell_key(column_name, 2));
+            END IF;$$, kuroshio.cell_key(owner, 0), kuroshio.cell_key(column_name, 2), by_owner);
         END IF;
         IF has_authority IS NOT NULL THEN
             source := source || format($$
             IF %1$s THEN stamps := kuroshio.put(stamps, %2$s, kuroshio.get(stamps, %2$s) + 1); END IF;$$, has_authority, epoch);
         END IF;
     END IF;
-    RETURN source || $$
+    RETURN source || extra || $$
         END IF;$$;
 END $gen$;
+
+-- The form in which a rule shows what was typed.
+CREATE OR REPLACE FUNCTION kuroshio.shown_source(column_name text, type text, rule jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE AS $gen$
+    SELECT CASE rule->>'rule' WHEN 'set' THEN format($$
+    NEW.%1$I := kuroshio.as_set(NEW.%1$I::text[])::%2$s;$$, column_name, type) ELSE '' END $gen$;
 
 -- What an insert adds where this site has authority from the start.
 CREATE OR REPLACE FUNCTION kuroshio.insert_source(column_name text, rule jsonb, owner text) RETURNS text
     LANGUAGE sql STABLE AS $gen$
-    SELECT CASE
-        WHEN rule->>'rule' = 'site' AND rule->>'site' = s.name THEN
-            format($$
-    NEW.kuroshio := kuroshio.put(NEW.kuroshio, %s, 1);$$, kuroshio.cell_key(column_name, 1))
-        WHEN rule->>'rule' = 'owner' THEN
-            format($$
-    IF NEW.%I::text = %L THEN NEW.kuroshio := kuroshio.put(NEW.kuroshio, %s, 1); END IF;$$,
-                owner, s.name, kuroshio.cell_key(column_name, 1))
-        ELSE '' END
-    FROM kuroshio.site s $gen$;
+    SELECT coalesce(max(format($$
+    IF %s THEN NEW.kuroshio := kuroshio.put(NEW.kuroshio, %s, 1); END IF;$$, source, kuroshio.cell_key(column_name, 1))), '')
+      FROM kuroshio.site s, kuroshio.authority_source(rule, 'NEW', owner, s.name) AS source WHERE source IS NOT NULL $gen$;
 
 -- A generated key belongs to this site's class; a sequence that was set into another class would collide (pitfall P20).
 CREATE OR REPLACE FUNCTION kuroshio.class_source(column_name text, sequence text, site int) RETURNS text
@@ -119,10 +233,11 @@ DECLARE
     here kuroshio.site;
     replicated kuroshio.replicated_table;
     own text; key_text_new text; key_text_old text; key_differs text;
-    first_updates text; updates text; inserts text; classes text; image text; clock text;
+    first_updates text; updates text; inserts text; shown text; classes text; image text; clock text;
     pinned constant text := 'SET TimeZone = ''UTC'' SET DateStyle = ''ISO, YMD'' SET IntervalStyle = postgres'
                             ' SET extra_float_digits = 3 SET bytea_output = hex SET lc_monetary = ''C''';
     plain_key boolean;
+    parted boolean;
     head text;
 BEGIN
     SELECT * INTO STRICT here FROM kuroshio.site;
@@ -141,16 +256,18 @@ BEGIN
                                ORDER BY kuroshio.cell_key(attname, 0)), ''),
            coalesce(string_agg(kuroshio.column_source(a.attrelid, attname, replicated.rules->'columns'->attname, own, false), ''
                                ORDER BY kuroshio.cell_key(attname, 0)), ''),
-           coalesce(string_agg(kuroshio.insert_source(attname, replicated.rules->'columns'->attname, own), ''), '')
-      INTO first_updates, updates, inserts
+           coalesce(string_agg(kuroshio.insert_source(attname, replicated.rules->'columns'->attname, own), ''), ''),
+           coalesce(string_agg(kuroshio.shown_source(attname, format_type(atttypid, atttypmod), replicated.rules->'columns'->attname), ''), '')
+      INTO first_updates, updates, inserts, shown
       FROM pg_attribute a
      WHERE a.attrelid = relation AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
-       AND attname <> 'kuroshio' AND attname <> ALL (replicated.key_columns);
+       AND attname NOT IN ('kuroshio', 'kuroshio_parts') AND attname <> ALL (replicated.key_columns);
+    SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = relation AND attname = 'kuroshio_parts' AND NOT attisdropped) INTO parted;
     SELECT coalesce(string_agg(part, ' || '), '''{}''::jsonb') INTO image FROM (
         SELECT 'jsonb_build_object(' || string_agg(format('%L, OLD.%I::text', attname, attname), ', ') || ')' AS part
           FROM (SELECT attname::text, row_number() OVER (ORDER BY attnum) / 40 AS chunk FROM pg_attribute
                  WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
-                   AND attname <> 'kuroshio' AND attname <> ALL (replicated.key_columns)) AS c
+                   AND attname NOT IN ('kuroshio', 'kuroshio_parts') AND attname <> ALL (replicated.key_columns)) AS c
          GROUP BY chunk) AS parts;
     SELECT coalesce(string_agg(kuroshio.class_source(attname, pg_get_serial_sequence(relation::text, attname), here.number), ''), '')
       INTO classes
@@ -170,10 +287,11 @@ BEGIN
         SELECT life, greatest(deleted, kuroshio.newest(saw), kuroshio.newest(stamps)) AS newest INTO grave
           FROM kuroshio.tombstone WHERE nspname = %L AND relname = %L AND key = ARRAY[%s];
         NEW.kuroshio := ARRAY[kuroshio.after(NEW.kuroshio[1], grave.newest, %s), grave.newest, 8589934592, grave.life + 1];
-    END IF;%s%s
+    END IF;%s%s%s
     RETURN NEW;
 END $body$ $$, 'on_insert_' || suffix, head || CASE WHEN plain_key THEN '' ELSE pinned END, clock, schema_name, table_name,
-        key_text_new, schema_name, table_name, key_text_new, here.number, inserts, classes);
+        key_text_new, schema_name, table_name, key_text_new, here.number, inserts, classes,
+        shown || CASE WHEN parted THEN ' NEW.kuroshio_parts := NULL;' ELSE '' END);
 
     EXECUTE format($$CREATE OR REPLACE FUNCTION kuroshio.%I() RETURNS trigger %s AS $body$
 DECLARE
@@ -187,7 +305,7 @@ BEGIN
         RAISE EXCEPTION 'the primary key of %%.%% cannot be changed: the table is replicated', TG_TABLE_SCHEMA, TG_TABLE_NAME
             USING HINT = 'Insert the row under its new key and delete the old one.', ERRCODE = 'feature_not_supported';
     END IF;
-    at := %s;
+    at := %s;%s
     IF cardinality(stamps) = 2 THEN
         newest := stamps[1];
         IF at <= newest | 1023 THEN at := ((newest >> 10) + 1) << 10 | %s; END IF;
@@ -202,7 +320,8 @@ BEGIN
     END IF;
     NEW.kuroshio := stamps;
     RETURN NEW;
-END $body$ $$, 'on_update_' || suffix, head, key_differs, clock, here.number, first_updates, here.number, updates);
+END $body$ $$, 'on_update_' || suffix, head, key_differs, clock,
+        shown || CASE WHEN parted THEN ' NEW.kuroshio_parts := OLD.kuroshio_parts;' ELSE '' END, here.number, first_updates, here.number, updates);
 
     EXECUTE format($$CREATE OR REPLACE FUNCTION kuroshio.%I() RETURNS trigger %s AS $body$
 DECLARE
@@ -210,16 +329,17 @@ DECLARE
 BEGIN
     IF pg_replication_origin_session_is_setup() THEN RETURN OLD; END IF;
     -- BEFORE, as an AFTER trigger of a cascaded delete is queued, and fires when the referential action has returned (pitfall P7).
-    INSERT INTO kuroshio.tombstone (nspname, relname, key, life, deleted, saw, stamps, cells, referential, passed)
+    INSERT INTO kuroshio.tombstone (nspname, relname, key, life, deleted, saw, stamps, cells, parts, referential, passed)
     VALUES (%L, %L, ARRAY[%s], greatest(kuroshio.get(OLD.kuroshio, 8589934592), 1),
-            kuroshio.after(kuroshio.moment(%s), newest, %s), OLD.kuroshio, OLD.kuroshio, %s, pg_trigger_depth() > 1, %L)
+            kuroshio.after(kuroshio.moment(%s), newest, %s), OLD.kuroshio, OLD.kuroshio, %s, %s, pg_trigger_depth() > 1, %L)
     ON CONFLICT (nspname, relname, key) DO UPDATE SET life = excluded.life, deleted = excluded.deleted,
         saw = CASE WHEN tombstone.life = excluded.life THEN kuroshio.join_stamps(tombstone.saw, excluded.saw) ELSE excluded.saw END,
-        stamps = excluded.stamps, cells = excluded.cells, referential = excluded.referential, passed = tombstone.passed || excluded.passed,
+        stamps = excluded.stamps, cells = excluded.cells, parts = excluded.parts, referential = excluded.referential, passed = tombstone.passed || excluded.passed,
         xid = excluded.xid, settled = false, stable = false
      WHERE tombstone.life <= excluded.life;
     RETURN OLD;
 END $body$ $$, 'on_delete_' || suffix, head || pinned, schema_name, table_name, key_text_old, here.number, here.number, image,
+        CASE WHEN parted THEN 'OLD.kuroshio_parts' ELSE 'NULL' END,
         jsonb_build_object(here.name, NULL));
 
     EXECUTE format($$

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from psycopg import sql
 
-from replication.postgres.catalog import STAMPS, Quoted, Table
+from replication.postgres.catalog import PARTS, STAMPS, Quoted, Table
 from replication.postgres.connect import Connection
 
 _FETCH_ROWS = 2000
@@ -110,7 +110,8 @@ class Digests:
 
     @property
     def _stamps(self) -> sql.Composable:
-        return sql.SQL("{0}[1:1] || {0}[3:]").format(Quoted(STAMPS))
+        stamps = sql.SQL("{0}[1:1] || {0}[3:]").format(Quoted(STAMPS))
+        return sql.SQL("ROW({}, {})").format(stamps, Quoted(PARTS)) if self.table.has_parts else stamps
 
     @property
     def _with_key(self) -> sql.Composable:

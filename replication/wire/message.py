@@ -54,6 +54,8 @@ SENT_LSN: Final = "lsn"
 """The extra integers of rows that may have been sent before: where their transaction committed; 0 for the others."""
 COMMIT_LSN: Final = "commit"
 """The extra integers of deletes: where their transaction committed."""
+PARTS_OF: Final = "parts:"
+"""The blobs of cells with parts: JSON, [moment of the row's insert, the parts]; the column's name follows."""
 LIVE_LEVEL: Final = 1
 PACKED_LEVEL: Final = 9
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replication.core.merge import Row, RowRules, lives, merge
-from replication.core.rules import CELL_RULES, DELETES, Cell, greater_stamp
+from replication.core.rules import CELL_RULES, DELETES, Cell
+from replication.core.rules.ordered import greater_stamp
 from replication.core.stamps import Stamp, Stamps, cell_id, join
 from sitecfg import rules as configured
 from tests.laws.states import COLUMNS, catches, moments, rows, rules

@@ -1,0 +1,45 @@
+"""What becomes of a row when changes arrive: pure. Reading, locking and writing are the caller's.
+
+1. An update before its insert waits (scenario 7), and so does a row that would live without its parent.
+2. Nothing else waits: what is merged under a tombstone needs no parent.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from replication.core.changes import Change
+from replication.core.conflicts import Concurrent, Conflict, conflicts
+from replication.core.merge import Row, RowRules, lives, merge
+
+MissingParent = Callable[[Change], str]
+"""Which parent a change's row would lack here, in words; empty for none."""
+
+
+@dataclass(slots=True)
+class Decision:
+    """The row's new state, what waits and why, and what is to be recorded."""
+
+    row: Row
+    waits: list[tuple[Change, str, str]] = field(default_factory=list)
+    """Change, reason, detail."""
+    conflicts: list[Conflict] = field(default_factory=list)
+
+
+def decide(
+    local: Row, changes: Sequence[Change], rules: RowRules, concurrent: Concurrent, missing_parent: MissingParent
+) -> Decision:
+    """Merge changes of one row into its local state."""
+    decision = Decision(local)
+    for change in sorted(changes, key=lambda change: change.moment):
+        row = decision.row
+        if change.op == "U" and (change.life > row.life or not (row.known or row.deleted)):
+            decision.waits.append((change, "insert", ""))
+            continue
+        merged = merge(row, change.row(rules), rules)
+        missing = missing_parent(change) if lives(merged, rules) else ""
+        if missing:
+            decision.waits.append((change, "parent", missing))
+            continue
+        decision.conflicts += conflicts(row, change, merged, rules, concurrent)
+        decision.row = merged
+    return decision
