@@ -10,7 +10,7 @@ local   := $(BIN)/python -m deploy.local
 option   = $(if $($(1)),--$(2) $($(1)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down reset load wan-cut wan-heal wan-shape check format test bench bench-long sim-free lock
+.PHONY: help install demo up down reset load wan-cut wan-heal wan-shape check format test bench bench-long sim sim-free lock
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-11s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,8 +73,11 @@ bench: install ## the benchmarks, at most 30 minutes; figures in build/bench.jso
 bench-long: install ## the long benchmarks, in named parts that can be resumed
 	$(BIN)/python -m tests.bench --long $(ARGS)
 
+sim: .venv/installed ## play seeded histories of many sites in memory: SEED=1 STEPS=400 SITES=4 COUNT=1
+	@$(BIN)/python -m tests.simulation $(call option,SEED,seed) $(call option,STEPS,steps) $(call option,SITES,sites) $(call option,COUNT,count)
+
 sim-free: .venv/installed ## the laws alone: no services, no root, seconds
-	$(BIN)/pytest tests/laws tests/wire tests/sitecfg $(ARGS)
+	$(BIN)/pytest tests/laws tests/simulation tests/wire tests/sitecfg $(ARGS)
 
 lock: .venv/installed ## pin the dependencies anew, with hashes and without naming an index
 	$(BIN)/pip-compile --quiet --all-extras --generate-hashes --no-emit-index-url --no-emit-find-links \

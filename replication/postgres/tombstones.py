@@ -6,8 +6,9 @@ site that has dropped a tombstone must not meet one that has not, or the new row
 1. *Settled*: every transaction that was under way when the tombstone was written has ended, so no insert that had
    looked for it too early (it waited for the row's delete) can still come. Such a row is found and decided on first.
 2. A *claim* is a row of a site's own WAL, so it travels in its stream: up to this LSN of that origin everything is
-   applied here and settled, and nothing waits (parked). Whatever the site wrote before it had settled a delete lies
-   before the claim that covers the delete; who has applied the claim has applied all that.
+   applied here and settled, and nothing waits (parked). It is made when somebody needs it. Whatever the site wrote
+   before it had settled a delete lies before the claim that covers the delete; who has applied the claim has applied
+   all that.
 3. *Stable*: this site has every site's claim that covers the tombstone's deletes. Nothing older than it can arrive.
 4. *Dropped*: every site claims what this site had applied when the tombstone was stable here. So it is stable at every
    site by that site's own claims, whether that site has noticed or not.
@@ -55,13 +56,17 @@ def at_work(connection: Connection) -> frozenset[str]:
 
 
 def horizon(connection: Connection) -> Horizon | None:
-    """Now; None where there is no tombstone. Who is at work is asked last: who comes later sees what is committed."""
+    """Now; None where nobody waits for this site to settle anything. Who is at work is asked last: who comes later sees
+    what is committed."""
     row: Any = connection.execute(
         "SELECT pg_current_snapshot()::text, pg_current_wal_insert_lsn()::text, s.name,"
         " (SELECT jsonb_object_agg(p.origin, least(p.lsn, '0/0'::pg_lsn"
         "    + (SELECT min((k.change->>'from_lsn')::numeric) FROM kuroshio.parked k WHERE k.origin = p.origin)))"
         "    FROM kuroshio.position p)"
-        " FROM kuroshio.site s WHERE EXISTS (SELECT FROM kuroshio.tombstone)"
+        " FROM kuroshio.site s WHERE EXISTS (SELECT FROM kuroshio.tombstone WHERE NOT settled)"
+        " OR EXISTS (SELECT FROM kuroshio.settled WHERE lsn < wanted)"
+        " OR EXISTS (SELECT FROM kuroshio.claim c LEFT JOIN kuroshio.settled d USING (origin)"
+        "            WHERE c.reader <> s.name AND c.lsn > coalesce(d.lsn, '0/0'))"
     ).fetchone()
     if row is None:
         return None
@@ -98,26 +103,34 @@ def ghosts(connection: Connection, table: Table, seen: Horizon) -> list[Key]:
 def settle(connection: Connection, seen: Horizon) -> None:
     """Note that everybody who was at work then has ended. A delete made here gets its LSN: it is surely committed."""
     connection.execute(
-        "UPDATE kuroshio.tombstone SET settled = true,"
-        " passed = CASE passed->%(own)s WHEN 'null' THEN jsonb_set(passed, ARRAY[%(own)s], %(lsn)s) ELSE passed END"
-        " WHERE NOT settled AND pg_visible_in_snapshot(xid, %(snapshot)s::pg_snapshot)",
-        {"own": seen.own, "lsn": Jsonb(seen.applied[seen.own]), "snapshot": seen.snapshot},
-    )
-    connection.execute(
-        "INSERT INTO kuroshio.settled (origin, lsn)"
-        " SELECT * FROM unnest(%s::text[], %s::pg_lsn[]) ON CONFLICT (origin) DO UPDATE SET lsn = excluded.lsn",
-        (list(seen.applied), list(seen.applied.values())),
+        "WITH done AS (UPDATE kuroshio.tombstone SET settled = true,"
+        "  passed = CASE passed->%(own)s WHEN 'null' THEN jsonb_set(passed, ARRAY[%(own)s], %(lsn)s) ELSE passed END"
+        "  WHERE NOT settled AND pg_visible_in_snapshot(xid, %(snapshot)s::pg_snapshot) RETURNING passed),"
+        " needs AS (SELECT key AS origin, max(value::pg_lsn) AS lsn FROM done, jsonb_each_text(passed) GROUP BY 1)"
+        " INSERT INTO kuroshio.settled AS d (origin, lsn, wanted)"
+        " SELECT origin, a.lsn, coalesce(needs.lsn, '0/0')"
+        "   FROM unnest(%(origins)s::text[], %(lsns)s::pg_lsn[]) AS a(origin, lsn) LEFT JOIN needs USING (origin)"
+        " ON CONFLICT (origin) DO UPDATE SET lsn = excluded.lsn, wanted = greatest(d.wanted, excluded.wanted)",
+        {
+            "own": seen.own,
+            "lsn": Jsonb(seen.applied[seen.own]),
+            "snapshot": seen.snapshot,
+            "origins": list(seen.applied),
+            "lsns": list(seen.applied.values()),
+        },
     )
 
 
 def claim(connection: Connection) -> None:
-    """Tell the others what is settled here, where there is anything that waits for it. For capture: what it writes
-    travels."""
+    """Tell the others as much as the tombstones here need, and as anybody else claims: so who asks is answered, and an
+    answer asks for nothing (replication/core/tombstones.py, due). For capture: what it writes travels."""
     connection.execute(
-        "INSERT INTO kuroshio.claim (reader, origin, lsn)"
-        " SELECT s.name, d.origin, d.lsn FROM kuroshio.settled d, kuroshio.site s"
-        " WHERE EXISTS (SELECT FROM kuroshio.tombstone WHERE stamps IS NOT NULL) AND NOT EXISTS ("
-        "  SELECT FROM kuroshio.claim c WHERE c.reader = s.name AND c.origin = d.origin AND c.lsn >= d.lsn)"
+        "INSERT INTO kuroshio.claim AS mine (reader, origin, lsn) SELECT * FROM ("
+        " SELECT s.name AS reader, d.origin, least(d.lsn, greatest(d.wanted, (SELECT max(c.lsn)"
+        "        FROM kuroshio.claim c WHERE c.origin = d.origin AND c.reader <> s.name))) AS lsn"
+        "   FROM kuroshio.settled d, kuroshio.site s) AS due"
+        " WHERE due.lsn > '0/0' AND NOT EXISTS (SELECT FROM kuroshio.claim c"
+        "  WHERE c.reader = due.reader AND c.origin = due.origin AND c.lsn >= due.lsn)"
         " ON CONFLICT (reader, origin) DO UPDATE SET lsn = excluded.lsn"
     )
 
@@ -145,13 +158,19 @@ def collect(connection: Connection, sites: Sequence[str]) -> int:
     """Drop what every site holds for stable; note what is stable here; return how many tombstones stay."""
     parameters = {"sites": list(sites)}
     connection.execute(f"DELETE FROM kuroshio.tombstone t WHERE t.stable AND {_PASSED}", parameters)
-    connection.execute(
-        "UPDATE kuroshio.tombstone t SET stable = true, passed = ("
-        " SELECT jsonb_object_agg(origin, lsn) FROM (SELECT origin, lsn FROM kuroshio.position UNION ALL"
-        " SELECT name, pg_current_wal_insert_lsn() FROM kuroshio.site) AS here)"
-        f" WHERE NOT t.stable AND {_PASSED} AND {_NOTHING_WAITS}",
+    stable = connection.execute(
+        "WITH here AS (SELECT origin, lsn FROM kuroshio.position"
+        "              UNION ALL SELECT name, pg_current_wal_insert_lsn() FROM kuroshio.site)"
+        " UPDATE kuroshio.tombstone t SET stable = true, passed = (SELECT jsonb_object_agg(origin, lsn) FROM here)"
+        f" WHERE NOT t.stable AND {_PASSED} AND {_NOTHING_WAITS} RETURNING passed",
         parameters,
-    )
+    ).fetchone()
+    if stable is not None:
+        connection.execute(
+            "INSERT INTO kuroshio.settled AS d (origin, wanted) SELECT key, value::pg_lsn FROM jsonb_each_text(%s)"
+            " ON CONFLICT (origin) DO UPDATE SET wanted = greatest(d.wanted, excluded.wanted)",
+            (Jsonb(stable[0]),),
+        )
     row = connection.execute("SELECT count(*) FROM kuroshio.tombstone").fetchone()
     return int(str(row[0])) if row else 0
 

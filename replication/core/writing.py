@@ -1,0 +1,58 @@
+"""What a local write makes of a row: pure, as the generated triggers do it.
+
+A write's moment is the clock's, or one microsecond above the newest of all that its author saw, so that an edit always
+beats what it saw, whatever the clocks say.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from replication.core.merge import Row, RowRules
+from replication.core.rules import CELL_RULES, Cell, Write
+from replication.core.stamps import Stamp, hlc_of, join, moment
+
+Values = Mapping[str, bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """A site that writes into one table."""
+
+    number: int
+    rules: RowRules
+    authority: Callable[[str, Row], tuple[bool, int]]
+    """(column, row) -> has this site authority over the cell, and the term that it writes under."""
+
+    def insert(self, before: Row, values: Values, clock_us: int) -> Row:
+        """A new row; in the next life where a tombstone stands (``before`` is deleted)."""
+        at = self._at(clock_us, max(before.newest, before.saw.newest) if before.deleted else 0)
+        row = Row(before.life + 1 if before.deleted else 1, at)
+        return replace(row, cells={name: self._born(name, value, row, values) for name, value in values.items()})
+
+    def update(self, before: Row, values: Values, clock_us: int) -> Row:
+        """The row with the columns that differ written and stamped."""
+        at = self._at(clock_us, before.newest)
+        edited = {
+            name: CELL_RULES[self.rules.of(name)].write(
+                before.cells[name], Write(value, at, *self.authority(name, before))
+            )
+            for name, value in values.items()
+            if value != before.cells[name].value
+        }
+        return replace(before, cells={**before.cells, **edited})
+
+    def delete(self, before: Row, clock_us: int) -> Row:
+        """The row under its tombstone, which keeps what this delete saw, and one that the row had outlived."""
+        at = self._at(clock_us, max(before.newest, before.saw.newest))
+        seen = replace(before.stamps(0), seen=0)
+        return replace(before, deleted=at, saw=join(before.saw, seen) if before.deleted else seen)
+
+    def _at(self, clock_us: int, newest: int) -> int:
+        return moment(max(clock_us, hlc_of(newest) + 1), self.number)
+
+    def _born(self, name: str, value: bytes | None, row: Row, values: Values) -> Cell:
+        """Who has authority from the start writes with an epoch; no term is known before the first edit."""
+        whole = replace(row, cells={other: Cell(Stamp(0, 0, row.base), found) for other, found in values.items()})
+        has_authority, _ = self.authority(name, whole)
+        epoch = int(has_authority and self.rules.of(name) in ("site", "owner"))
+        return Cell(Stamp(0, epoch, row.base), value, self.rules.unfold(name, {}, value, row.base))

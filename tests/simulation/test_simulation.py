@@ -1,0 +1,115 @@
+"""Seeded histories converge, at four sites and at fifty; and ones whose sites have a fault do not."""
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule
+
+from replication.core.rules import CELL_RULES
+from replication.core.tombstones import is_passed
+from tests.simulation.history import DivergedError, History
+from tests.simulation.world import COLUMNS, Node
+
+STEPS = 400
+
+
+def test_every_rule_of_the_registry_is_played() -> None:
+    assert set(COLUMNS.values()) == set(CELL_RULES)
+
+
+@pytest.mark.parametrize("first", range(0, 500, 50))
+def test_histories_at_four_sites_converge(first: int) -> None:
+    for seed in range(first, first + 50):
+        History(seed).play(STEPS)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_histories_at_fifty_sites_converge(seed: int) -> None:
+    History(seed, 50).play(1500)
+
+
+def test_a_history_is_what_its_seed_says() -> None:
+    assert History(3).play(200).done == History(3).play(200).done
+
+
+class ForgetsAtOnce(Node):
+    """Drops a tombstone as soon as every site has passed the delete, whatever the others have heard of that."""
+
+    def collect(self) -> None:
+        for key, grave in list(self.graves.items()):
+            if not self.visible(key) and is_passed(grave, self.claims, self.numbers):
+                del self.graves[key], self.rows[key]
+
+    def _merge(self, change) -> None:  # type: ignore[no-untyped-def]
+        claims, self.claims = self.claims, {}
+        super()._merge(change)
+        self.claims = claims
+
+
+class ClaimsWhatWaits(Node):
+    """Says that it has applied what it has only put aside."""
+
+    def settle(self) -> None:
+        super().settle()
+        self.settled = {**self.applied, self.name: len(self.log)}
+
+
+class LastArrivalWins(Node):
+    """Writes what comes over what is there."""
+
+    def _merge(self, change) -> None:  # type: ignore[no-untyped-def]
+        row = self.rows.get(change.key)
+        if row and change.op == "U" and row.life == change.life and "name" in change.cells:
+            self.rows[change.key] = type(row)(
+                row.life, row.base, row.deleted, row.saw, {**row.cells, **change.row(self.rules).cells}
+            )
+        super()._merge(change)
+
+
+def diverges(seed: int, twin: type[Node]) -> bool:
+    try:
+        History(seed, node=twin).play(STEPS)
+    except DivergedError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("twin", [ForgetsAtOnce, LastArrivalWins])
+def test_a_fault_in_the_sites_is_found(twin: type[Node]) -> None:
+    assert any(diverges(seed, twin) for seed in range(3000))
+
+
+class Sites(RuleBasedStateMachine):
+    """The same steps, chosen and shrunk by Hypothesis."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.history = History(0)
+
+    @rule(seed=st.integers(0, 2**32))
+    def write(self, seed: int) -> None:
+        self._with(seed).write()
+
+    @rule(seed=st.integers(0, 2**32))
+    def deliver(self, seed: int) -> None:
+        self._with(seed).deliver()
+
+    @rule(seed=st.integers(0, 2**32))
+    def keep_house(self, seed: int) -> None:
+        self._with(seed).keep_house()
+
+    @rule(seed=st.integers(0, 2**32))
+    def cut_or_heal(self, seed: int) -> None:
+        self._with(seed).cut_or_heal()
+
+    def _with(self, seed: int) -> History:
+        self.history.clock_us += 1000
+        self.history.dice.seed(seed)
+        return self.history
+
+    def teardown(self) -> None:
+        self.history.come_together()
+
+
+TestSites = Sites.TestCase
+TestSites.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)

@@ -1,0 +1,241 @@
+"""Sites that write, tell each other and forget: everything that decides is `replication.core`, the rest is bookkeeping.
+
+What is simulated: local writes, each site's log, delivery in the order of each log but in any order between logs,
+messages delivered twice, cut lines (each direction by itself), a commit lost with its acknowledgement, clocks that are
+wrong, changes that wait for their insert, tombstones and the claims by which they go.
+
+What is not: the races inside one database (`tests/stack/proof/test_races.py`), large transactions in parts, foreign and
+unique keys, a lost log and its rebuilding (`tests/stack/proof/test_broker_loss.py`), a restore from a backup.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from replication.core.changes import Author, Change
+from replication.core.concurrency import Passage, had, holder
+from replication.core.conflicts import Conflict
+from replication.core.deciding import decide
+from replication.core.merge import Row, RowRules, lives
+from replication.core.progress import Step, step
+from replication.core.rules import HAS_PARTS
+from replication.core.stamps import site_of
+from replication.core.tombstones import Tombstone, collected, due, gives_way, settle
+from replication.core.writing import Values, Writer
+
+Key = tuple[bytes, ...]
+TABLE = ("public", "thing")
+COLUMNS = {
+    "owner": "latest",
+    "name": "latest",
+    "credit": "site",
+    "phone": "owner",
+    "stock": "counter",
+    "tags": "set",
+    "note": "append",
+    "last_seen": "greatest",
+    "first_seen": "least",
+    "origin": "frozen",
+}
+
+
+def rules(delete: str) -> RowRules:
+    """The rules of the one table: every rule of the registry has a column."""
+    return RowRules(COLUMNS, delete)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One transaction of a site's log, which ends at ``lsn``."""
+
+    lsn: int
+    changes: tuple[Change, ...] = ()
+    claims: Mapping[str, int] = field(default_factory=dict)
+    applied: Mapping[str, int] = field(default_factory=dict)
+    """What its site had applied of the others by then."""
+
+
+@dataclass(slots=True)
+class Node:
+    """One site: its rows and tombstones, its log, and what it knows of the others."""
+
+    name: str
+    number: int
+    numbers: Mapping[str, int]
+    """All sites."""
+    rules: RowRules
+    rows: dict[Key, Row] = field(default_factory=dict)
+    graves: dict[Key, Tombstone] = field(default_factory=dict)
+    log: list[Message] = field(default_factory=list)
+    applied: dict[str, int] = field(default_factory=dict)
+    claims: dict[tuple[str, str], int] = field(default_factory=dict)
+    parked: list[Change] = field(default_factory=list)
+    passages: dict[int, list[Passage]] = field(default_factory=dict)
+    conflicts: dict[tuple[object, ...], Conflict] = field(default_factory=dict)
+    settled: dict[str, int] = field(default_factory=dict)
+    wanted: dict[str, int] = field(default_factory=dict)
+
+    # -- local writes --------------------------------------------------------------------------------------------------
+
+    def visible(self, key: Key) -> bool:
+        """Does a reader here see the row?"""
+        return key in self.rows and lives(self.rows[key], self.rules)
+
+    def insert(self, key: Key, values: Values, clock_us: int) -> None:
+        if self.visible(key):
+            return
+        before = self.rows.get(key, Row())
+        row = self._writer().insert(before, values, clock_us)
+        self._write(key, before, row, "I")
+
+    def update(self, key: Key, values: Values, clock_us: int) -> None:
+        if not self.visible(key):
+            return
+        before = self.rows[key]
+        frozen = {name for name, rule in COLUMNS.items() if rule == "frozen" and before.cells[name].value is not None}
+        row = self._writer().update(before, {n: v for n, v in values.items() if n not in frozen}, clock_us)
+        if row != before:
+            self._write(key, before, row, "U")
+
+    def delete(self, key: Key, clock_us: int) -> None:
+        if self.visible(key):
+            self._write(key, self.rows[key], self._writer().delete(self.rows[key], clock_us), "D")
+
+    def _writer(self) -> Writer:
+        return Writer(self.number, self.rules, self._authority)
+
+    def _authority(self, column: str, row: Row) -> tuple[bool, int]:
+        rule = COLUMNS[column]
+        owner = row.cells["owner"]
+        term = owner.stamp.moment if rule == "owner" and owner.stamp.moment != row.base else 0
+        return (rule == "site" and self.number == 1) or (rule == "owner" and owner.value == self.name.encode()), term
+
+    def _write(self, key: Key, before: Row, row: Row, op: str) -> None:
+        lsn = len(self.log) + 1
+        author = Author(self.name, self.number, lsn - 1, lsn, {})
+        edited = {"I": row.cells, "U": [n for n in row.cells if row.cells[n] != before.cells.get(n)], "D": ()}[op]
+        cells = {name: row.cells[name] for name in edited}
+        authority = {name: (cell.stamp.term, cell.stamp.epoch) for name, cell in cells.items()}
+        parted = {n: c for n, c in cells.items() if op == "U" and COLUMNS[n] in HAS_PARTS}
+        parts = {n: (row.base, self.rules.fold(n, cell, row.base)) for n, cell in parted.items()}
+        at = row.deleted if op == "D" else max(cell.stamp.moment for cell in cells.values())
+        saw = tuple(row.saw.pack()) if op == "D" else ()
+        values = {name: cell.value for name, cell in cells.items()}
+        change = Change(TABLE, op, key, values, at, before.newest, author, row.life, authority, parts, saw, lsn)
+        self.rows[key] = row
+        if op == "D":
+            needs = self.graves[key].needs if key in self.graves else {}
+            self.graves[key] = Tombstone({**needs, self.name: None})
+        elif op == "I":
+            self.graves.pop(key, None)
+        self._append(Message(lsn, (change,), {}, dict(self.applied)))
+
+    def _append(self, message: Message) -> None:
+        self.log.append(message)
+        self._pass(self.number, message)
+
+    # -- apply ---------------------------------------------------------------------------------------------------------
+
+    def apply(self, origin: "Node", message: Message) -> bool:
+        """Apply a message of another site; False where it is a duplicate."""
+        position = self.applied.get(origin.name, 0)
+        decision = step(position, message.lsn - 1, message.lsn)
+        assert decision is not Step.GAP, f"{self.name} missed something of {origin.name} after {position}"
+        if decision is Step.DUPLICATE:
+            return False
+        self._pass(origin.number, message)
+        applied = self._by_number(message.applied)
+        for change in message.changes:
+            author = Author(origin.name, origin.number, message.lsn - 1, message.lsn, applied)
+            self._merge(replace(change, author=author))
+        for site, lsn in message.claims.items():
+            self.claims[origin.name, site] = max(lsn, self.claims.get((origin.name, site), 0))
+        self.applied[origin.name] = message.lsn
+        return True
+
+    def _by_number(self, applied: Mapping[str, int]) -> dict[int, int]:
+        return {self.numbers[name]: lsn for name, lsn in applied.items()}
+
+    def _pass(self, site: int, message: Message) -> None:
+        moments = [change.moment for change in message.changes]
+        if moments:
+            applied = self._by_number(message.applied)
+            passage = Passage(site, min(moments), max(moments), message.lsn - 1, message.lsn, applied)
+            self.passages.setdefault(site, []).append(passage)
+
+    def _merge(self, change: Change) -> None:
+        key, waits = change.key, any(parked.key == change.key for parked in self.parked)
+        local = self.rows.get(key, Row())
+        grave = self.graves.get(key)
+        unknown = change.op != "D" and change.life <= local.life and not self.visible(key)
+        if grave and unknown and gives_way(grave, self.claims, self.numbers, waits=waits):
+            del self.graves[key], self.rows[key]
+            local = Row()
+        decision = decide(local, [change], self.rules, self._concurrent, lambda _: "")
+        self.parked += [parked for parked, _, _ in decision.waits]
+        for found in decision.conflicts:
+            self.conflicts[found.table, found.key, found.column, found.winner, found.loser] = found
+        if decision.row == local:
+            return
+        self.rows[key] = row = decision.row
+        if not row.deleted:
+            self.graves.pop(key, None)
+        else:
+            needs = dict(self.graves[key].needs) if key in self.graves else {}
+            if change.op == "D":
+                needs[change.author.origin] = max(change.committed, needs.get(change.author.origin) or 0)
+            self.graves[key] = Tombstone(needs)
+
+    def _concurrent(self, version: int, change: Change) -> bool:
+        author, site = change.author, site_of(version)
+        if site == author.number or change.seen == version:
+            return False
+        theirs = Passage(author.number, change.moment, change.moment, author.from_lsn, author.to_lsn, author.applied)
+        known = self.passages.get(site, [])
+        if had(theirs, version, known):
+            return False
+        return site == self.number or not had(holder(version, known), change.moment, [theirs])
+
+    # -- now and then --------------------------------------------------------------------------------------------------
+
+    def retry(self) -> None:
+        """Merge what waits; what must wait again is parked again."""
+        for change in list(self.parked):
+            self._merge(change)
+            self.parked.remove(change)
+
+    def settle(self) -> None:
+        """Nobody is at work in a simulated site between two steps, so all that is committed is settled."""
+        lsn = len(self.log)
+        self.graves = {key: settle(grave, self.name, lsn) for key, grave in self.graves.items()}
+        for grave in self.graves.values():
+            self._want(grave)
+        first = dict[str, int]()
+        for change in self.parked:
+            origin = change.author.origin
+            first[origin] = min(change.author.from_lsn, first.get(origin, change.author.from_lsn))
+        self.settled = {name: min(lsn, first.get(name, lsn)) for name, lsn in self.applied.items()} | {self.name: lsn}
+
+    def claim(self) -> None:
+        """A row of this site's own log, behind all that it speaks of."""
+        fresh = due(self.name, self.settled, self.wanted, self.claims)
+        if fresh:
+            self.claims |= {(self.name, name): lsn for name, lsn in fresh.items()}
+            self._append(Message(len(self.log) + 1, (), fresh, dict(self.applied)))
+
+    def collect(self) -> None:
+        """Tombstones go on by a step."""
+        here = {**self.applied, self.name: len(self.log)}
+        for key, grave in list(self.graves.items()):
+            if lives(self.rows[key], self.rules):
+                continue  # a bare one, beside a row that outlived it, stays with that row
+            waits = any(change.key == key for change in self.parked)
+            after = collected(grave, self.claims, self.numbers, here, waits=waits)
+            if after is None:
+                del self.graves[key], self.rows[key]
+            else:
+                self.graves[key] = after
+                self._want(after)
+
+    def _want(self, grave: Tombstone) -> None:
+        for origin, lsn in grave.needs.items():
+            self.wanted[origin] = max(lsn or 0, self.wanted.get(origin, 0))
