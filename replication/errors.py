@@ -11,6 +11,7 @@
     ├── DecodeError           the stream stops, unacknowledged
     │   └── SignatureError        a message that its named origin did not sign: refused, counted, alarmed
     ├── ApplyError            one change is set aside; the others go on
+    ├── RulesUnknownError     written under rules that this site has never had: the origin stops until it has them
     ├── PositionLostError     the log no longer reaches back: the origin stops, a snapshot is needed
     └── InvariantError        we are wrong: stop before anything is written
 
@@ -52,6 +53,10 @@ class SignatureError(DecodeError):
 
 class ApplyError(KuroshioError):
     """A change that this site cannot take. It is set aside with its reason."""
+
+
+class RulesUnknownError(KuroshioError):
+    """Changes were written under rules that this site does not have: it waits for them."""
 
 
 class PositionLostError(KuroshioError):

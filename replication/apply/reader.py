@@ -6,7 +6,8 @@
    that was damaged, the next one shows the gap. What is signed and cannot be read stops the origin.
 3. A gap is looked for once more from the log's beginning (stored offsets are only hints, pitfall P10). If it stays, the
    origin stops, and the missing range is named.
-4. A reader that is behind takes the packed lane, and changes back by itself.
+4. What was written under rules that this site has never had waits until it has them (pitfall P13).
+5. A reader that is behind takes the packed lane, and changes back by itself.
 """
 
 import queue
@@ -28,6 +29,7 @@ from replication.core.progress import Step, adopt, format_lsn, step
 from replication.errors import (
     DecodeError,
     PositionLostError,
+    RulesUnknownError,
     SignatureError,
     StreamDown,
     StreamMissing,
@@ -58,6 +60,8 @@ class Link:
     url: Callable[[], str]
     thin: bool
     verify: Callable[[str, bytes, bytes], None]
+    rules_known: frozenset[str]
+    """The versions of the rules that this site has, or had."""
 
 
 class Reader(threading.Thread):
@@ -89,7 +93,7 @@ class Reader(threading.Thread):
             self._read()
         except ChangeLane:
             return 0.0
-        except (PositionLostError, DecodeError) as fault:
+        except (PositionLostError, DecodeError, RulesUnknownError) as fault:
             reading.state, reading.reason = "stopped", str(fault)
             metrics.LINK_STOPPED.labels(origin).set(1)
             events.logger().error(events.READING_STOPPED, origin=origin, reason=str(fault))
@@ -195,6 +199,8 @@ class Reader(threading.Thread):
         decision = Step.APPLY if is_part else step(self._lsn, header.from_lsn, header.to_lsn)
         if decision is Step.GAP:
             self._gap(header, offset)
+        if decision is Step.APPLY and header.kind != "heartbeat":
+            self._require_rules(header)
         if decision is Step.DUPLICATE and header.kind != "heartbeat" and header.part is None:
             reading.duplicates += 1
             metrics.DUPLICATES.labels(header.origin).inc()
@@ -227,6 +233,14 @@ class Reader(threading.Thread):
         self._reading.refused += 1
         metrics.MESSAGES_REFUSED.labels(self._link.origin).inc()
         events.logger().error(events.MESSAGE_REFUSED, origin=self._link.origin, reason=str(fault))
+
+    def _require_rules(self, header: Header) -> None:
+        """What was written under rules that this site has not had waits for them."""
+        if header.rules_version not in self._link.rules_known:
+            raise RulesUnknownError(
+                f"{header.origin} writes under the rules {header.rules_version or '(none)'}, which this site has never"
+                " had: put the same files into sitecfg/rules here, then make down and make up"
+            )
 
     def _gap(self, header: Header, offset: Offset) -> None:
         if offset != "first":

@@ -63,6 +63,7 @@ class Writer:
         self._connection: Connection
         self._applier: Applier
         self.places: dict[str, Place] = {}
+        self.rules_known: frozenset[str] = frozenset()
         self._next_tick = self._next_collect = self._next_parked = 0.0
         self._lock_seconds = 0.0
         self._retrying = False
@@ -75,6 +76,7 @@ class Writer:
         try:
             applying.become_writer(connection)
             applying.know_sites(connection, self._numbers)
+            self.rules_known = applying.adopt_rules(connection, self._config.rules.version)
         except psycopg.Error:
             connection.close()  # the one before us may hold the origin for a moment longer
             raise

@@ -315,6 +315,12 @@ DELETE FROM kuroshio.passage d
    AND d.to_lsn < (SELECT max(to_lsn) FROM kuroshio.passage WHERE site = d.site)"""
 
 
+def adopt_rules(connection: Connection, version: str) -> frozenset[str]:
+    """Note the version of the rules in force; return all that this site has had."""
+    connection.execute("INSERT INTO kuroshio.rules_version (version) VALUES (%s) ON CONFLICT DO NOTHING", (version,))
+    return frozenset(str(row[0]) for row in connection.execute("SELECT version FROM kuroshio.rules_version").fetchall())
+
+
 def know_sites(connection: Connection, numbers: Mapping[str, int]) -> None:
     """Keep the sites' numbers, by which moments name them."""
     for name, number in numbers.items():
