@@ -134,7 +134,7 @@ CREATE OR REPLACE FUNCTION kuroshio.authority_source(rule jsonb, old text, owner
           FROM jsonb_each(coalesce(rule->'owned_by', '{}') || jsonb_build_object('', rule - 'owned_by')))
     SELECT CASE WHEN count(source) = 0 THEN NULL
                 WHEN count(*) = 1 THEN max(source)
-                ELSE format('CASE %s.%I::text %s ELSE %s END', old, owner,
+                ELSE format('(CASE %s.%I::text %s ELSE %s END)', old, owner,
                             string_agg(format('WHEN %L THEN %s', name, coalesce(source, 'false')), ' ') FILTER (WHERE name <> ''),
                             coalesce(max(source) FILTER (WHERE name = ''), 'false')) END
       FROM ruled $gen$;
