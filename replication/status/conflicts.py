@@ -133,14 +133,16 @@ class Conflicts:
             table: {name: True for name, asks in known.items() if asks}
             for table, known in self._watched.columns.items()
         }
-        (row,) = self._rows(query.format(self._found()), {**_parameters(EVERYTHING, self._sites, asked), "most": most})
+        (row,) = self._rows(
+            query.format(self._found(EVERYTHING)), {**_parameters(EVERYTHING, self._sites, asked), "most": most}
+        )
         return int(row["number"])
 
     def _views(self, wanted: Wanted, narrowing: sql.SQL, more: Mapping[str, Any], most: int) -> list[ConflictView]:
         query = sql.SQL(
             "SELECT * FROM ({}) AS found WHERE (%(open)s::boolean IS NULL OR open = %(open)s) AND {}"
             " ORDER BY open DESC, recorded_at DESC, id DESC LIMIT %(most)s"
-        ).format(self._found(), narrowing)
+        ).format(self._found(wanted), narrowing)
         parameters = {**_parameters(wanted, self._sites, self._watched.columns), **more, "most": most}
         return [self._view(row) for row in self._rows(query, parameters)]
 
@@ -150,8 +152,10 @@ class Conflicts:
                 raise NotInitialisedError("this database is not under replication: run python -m replication init")
             return cursor.execute(query, parameters).fetchall()
 
-    def _found(self) -> sql.Composed:
-        return sql.SQL(_FOUND).format(answers=sql.Identifier(*self._watched.answers.split(".")))
+    def _found(self, wanted: Wanted) -> sql.Composed:
+        source = _EVERYWHERE if wanted.keys is None else _OF_ROWS
+        answers = sql.Identifier(*self._watched.answers.split("."))
+        return sql.SQL(_FOUND).format(source=sql.SQL(source), answers=answers)
 
     def _view(self, row: Mapping[str, Any]) -> ConflictView:
         return ConflictView(
@@ -206,7 +210,7 @@ def _parameters(wanted: Wanted, sites: Mapping[str, int], columns: Mapping[str, 
         "tables": tables,
         "columns": names,
         "asks": asks,
-        "keys": None if wanted.keys is None else json.dumps([list(key) for key in wanted.keys]),
+        "keys": json.dumps([list(key) for key in wanted.keys or ()]),
         "site": sites.get(wanted.site, 0) if wanted.site else None,
         "rule": wanted.rule or None,
         "since": wanted.since,
@@ -217,13 +221,26 @@ def _parameters(wanted: Wanted, sites: Mapping[str, int], columns: Mapping[str, 
 
 _INSTALLED = "SELECT to_regclass('kuroshio.conflict') IS NOT NULL AS installed"
 
+_EVERYWHERE = "kuroshio.conflict c"
+
+# OFFSET 0 keeps the planner from reading all conflicts: the primary key leads to those of a row.
+_OF_ROWS = """
+       (SELECT DISTINCT * FROM unnest(%(schemas)s::text[], %(tables)s::text[])) AS t (nspname, relname)
+ CROSS JOIN (
+       SELECT DISTINCT array(SELECT jsonb_array_elements_text(k)) AS key
+         FROM jsonb_array_elements(%(keys)s::jsonb) AS k) AS r
+ CROSS JOIN LATERAL (
+       SELECT * FROM kuroshio.conflict
+        WHERE nspname = t.nspname AND relname = t.relname AND key = r.key OFFSET 0) AS c"""
+
 # The id as `conflict_id` computes it. OFFSET 0 keeps the digest from being computed once for each of its parts.
 _FOUND = f"""
 SELECT c.nspname, c.relname, c.key, c.column_name, c.winner, c.loser, c.type, c.resolution, c.rule,
        c.winner_value, c.loser_value, c.recorded_at, i.id, w.asks AND a.id IS NULL AS open
-  FROM kuroshio.conflict c
+  FROM {{source}}
   JOIN unnest(%(schemas)s::text[], %(tables)s::text[], %(columns)s::text[], %(asks)s::boolean[])
-       AS w (nspname, relname, column_name, asks) USING (nspname, relname, column_name)
+       AS w (nspname, relname, column_name, asks)
+       ON (c.nspname, c.relname, c.column_name) = (w.nspname, w.relname, w.column_name)
  CROSS JOIN LATERAL (
        SELECT md5('\\x{NAMESPACE.hex}'::bytea || convert_to(to_jsonb(
               ARRAY[c.nspname, c.relname, c.column_name,
@@ -234,9 +251,7 @@ SELECT c.nspname, c.relname, c.key, c.column_name, c.winner, c.loser, c.type, c.
               PLACING to_hex(8 | (('x' || substr(h.hex, 17, 1))::bit(4)::int & 3)) FROM 17 FOR 1)::uuid AS id
        OFFSET 0) AS i
   LEFT JOIN {{answers}} a ON a.id = i.id
- WHERE (%(keys)s::jsonb IS NULL OR c.key IN (
-           SELECT array(SELECT jsonb_array_elements_text(k)) FROM jsonb_array_elements(%(keys)s::jsonb) AS k))
-   AND (%(site)s::bigint IS NULL OR c.winner & {SITE_MASK} = %(site)s OR c.loser & {SITE_MASK} = %(site)s)
+ WHERE (%(site)s::bigint IS NULL OR c.winner & {SITE_MASK} = %(site)s OR c.loser & {SITE_MASK} = %(site)s)
    AND (%(rule)s::text IS NULL OR c.rule = %(rule)s)
    AND (%(since)s::timestamptz IS NULL OR c.recorded_at >= %(since)s)
    AND (%(until)s::timestamptz IS NULL OR c.recorded_at < %(until)s)"""
