@@ -78,6 +78,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "crm.node.context.standing",
+                "crm.reviews.context.open_reviews",
             ],
             "builtins": [
                 "django.templatetags.i18n",

@@ -9,6 +9,7 @@ from crm.catalog import views as catalog
 from crm.customers import views as customers
 from crm.node import views as node
 from crm.reports import views as reports
+from crm.reviews import views as reviews
 from crm.sales import views as sales
 from crm.today import views as today
 
@@ -41,6 +42,9 @@ urlpatterns = [
     path("activities", activities.activity_list, name="activity_list"),
     path("activities/<uuid:key>/edit", activities.activity_edit, name="activity_edit"),
     path("activities/<uuid:key>/finish", activities.activity_finish, name="activity_finish"),
+    path("conflicts", reviews.conflict_list, name="conflict_list"),
+    path("conflicts/answer", reviews.conflict_answer, name="conflict_answer"),
+    path("conflicts/<uuid:key>", reviews.conflict_detail, name="conflict_detail"),
     path("reports/global", reports.global_report, name="global_report"),
     path("health", node.health, name="health"),
     path("health/figures", node.health_figures, name="health_figures"),

@@ -81,7 +81,7 @@ def test_finishing_an_activity_is_an_edit_once() -> None:
     activity = create_activity(key=uuid.uuid4(), customer=make_customer(), author=user, values=values)
     for _ in range(2):
         finish_activity(key=activity.pk, by=user.pk)
-    assert sorted(columns for _, columns in edits(activity.pk)) == [[], ["state"]]
+    assert sorted(list(columns) for _, columns in edits(activity.pk)) == [[], ["state"]]
 
 
 def edit_at(seconds: float, *columns: str, site: str = "us") -> Edit:

@@ -2,6 +2,7 @@
 
 import gzip
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import django_htmx
@@ -16,9 +17,13 @@ from django.utils import translation
 import crm
 from crm.activities.models import Activity
 from crm.core.sites import this_site
+from crm.customers.models import Customer
+from crm.history.models import Edit
 from crm.node.standing import standing_of
 from crm.node.views import health_context
 from tests.app.conftest import LogIn
+from tests.app.kuroshio import NOW as THEN
+from tests.app.kuroshio import conflict, replicated
 from tests.app.make import WHEN, make_contact, make_customer, make_order, make_product, make_user
 from tests.app.test_orders import line_of
 from tests.app.test_report import NOW, link, view
@@ -106,6 +111,30 @@ def test_a_later_page_costs_at_most_6_kb(log_in: LogIn, filled: str, language: s
     ]
     costs = {address: wire_bytes(client.get(address)) for address in addresses}
     assert max(costs.values()) <= LATER_PAGE, costs
+
+
+@pytest.mark.parametrize("language", ["zh-hant", "zh-hans", "en"])
+def test_conflicts_cost_no_more_be_it_a_full_page_of_them(log_in: LogIn, filled: str, language: str) -> None:
+    people = [make_user(display_name=name) for name in ("李伟", "林怡君", "王志明")]
+    client = log_in("hq", language=language)
+    with replicated():
+        keys = []
+        for number, customer in enumerate(Customer.objects.all()):
+            lost_at = THEN - timedelta(minutes=number + 1)
+            for site, at in (("us", lost_at), ("taipei", THEN)):
+                edit = {"person": people[number % 3], "owner_site": site, "created_at": at}
+                Edit.objects.create(table="customers_customer", record=customer.pk, columns=["name"], **edit)
+            lost = f"第{number * 7919}號精密機械股份有限公司"
+            keys.append(str(conflict(customer, "name", holds=customer.name, lost=lost, lost_at=lost_at)))
+        costs = {
+            "list": wire_bytes(client.get(reverse("conflict_list"))),
+            "one": wire_bytes(client.get(reverse("conflict_detail", args=[keys[0]]))),
+            "history": wire_bytes(client.get(reverse("customer_history", args=[filled]))),
+            "start": wire_bytes(client.get(reverse("today"))),
+            "many": wire_bytes(client.get(reverse("conflict_answer"), {"id": keys[:25], "decision": "other"})),
+            "edit": wire_bytes(client.get(reverse("conflict_answer"), {"id": keys[:25], "decision": "edit"})),
+        }
+    assert max(costs.values()) <= LATER_PAGE, str(costs)
 
 
 def test_an_order_of_200_lines_costs_no_more(log_in: LogIn, db: None) -> None:

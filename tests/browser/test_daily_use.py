@@ -15,6 +15,7 @@ PAGES = [
     "/orders",
     "/products",
     "/reports/global",
+    "/conflicts",
     "/health",
     "/preferences",
 ]

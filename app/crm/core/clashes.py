@@ -32,14 +32,14 @@ def both_sides(form: RowForm[M], row: M, outcome: Outcome) -> tuple[RowForm[M], 
     typed = dict(form.data.items())
     for name in fresh.row_fields():
         if name not in outcome.clashes and name not in outcome.changes:
-            typed[name] = _raw(fresh[name])
+            typed[name] = as_sent(fresh[name])
     typed["version"] = fresh.initial["version"]
     again = type(form).to_edit(row, typed)
     clashes = [Clash(again[name], _told(again[name]), _told(fresh[name])) for name in outcome.clashes]
     return again, clashes
 
 
-def _raw(bound: BoundField) -> Any:
+def as_sent(bound: BoundField) -> Any:
     """The value as a browser would send it."""
     value = bound.value()
     if bound.widget_type == "checkbox":

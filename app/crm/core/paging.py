@@ -17,6 +17,7 @@ from django.db.models import Model, Q, QuerySet
 PAGE_ROWS = 25
 COUNT_CAP = 1000
 M = TypeVar("M", bound=Model)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -66,15 +67,24 @@ def capped_count(rows: QuerySet[M]) -> int:
     return rows.order_by()[: COUNT_CAP + 1].count()
 
 
-def _mark(row: Model, column: str) -> str:
-    value = getattr(row, column)
-    place = [value.isoformat() if isinstance(value, datetime) else str(value), str(row.pk)]
-    return base64.urlsafe_b64encode(json.dumps(place, ensure_ascii=False).encode()).decode().rstrip("=")
+def mark_of(*place: Any) -> str:
+    """A place as a short text for an address."""
+    plain = [each.isoformat() if isinstance(each, datetime) else str(each) for each in place]
+    return base64.urlsafe_b64encode(json.dumps(plain, ensure_ascii=False).encode()).decode().rstrip("=")
 
 
-def _read(mark: str, order: Order) -> tuple[Any, str] | None:
+def place_of(mark: str, *reads: Callable[[str], T]) -> tuple[T, ...] | None:
+    """The place that a mark stands for, each part read by its function; None if it is no such mark."""
     try:
-        value, key = json.loads(base64.urlsafe_b64decode(mark + "=" * (-len(mark) % 4)))
-        return order.read(value), str(UUID(key))
+        parts = json.loads(base64.urlsafe_b64decode(mark + "=" * (-len(mark) % 4)))
+        return tuple(read(part) for read, part in zip(reads, parts, strict=True))
     except (ValueError, TypeError, AttributeError):
         return None
+
+
+def _mark(row: Model, column: str) -> str:
+    return mark_of(getattr(row, column), row.pk)
+
+
+def _read(mark: str, order: Order) -> tuple[Any, ...] | None:
+    return place_of(mark, order.read, lambda key: str(UUID(key)))

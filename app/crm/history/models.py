@@ -15,7 +15,7 @@ class Edit(Replicated):
     later one; so a version of the row can be told its author (`crm.history.authors`).
     """
 
-    updated_at = None
+    updated_at = None  # type: ignore[assignment]  # written once
 
     table = models.CharField(max_length=63)
     record = models.UUIDField()

@@ -10,16 +10,16 @@ from crm.node.standing import Standing, standing_of
 from replication.status import NotInitialisedError, SiteView, local_view
 
 
-def get_standing() -> Standing:
-    """Where this node stands now."""
-    return standing_of(this_site().name, get_view())
+def get_standing(*, totals: bool = False) -> Standing:
+    """Where this node stands now; what it set aside and settled is counted for `totals` alone."""
+    return standing_of(this_site().name, get_view(totals=totals))
 
 
-def get_view() -> SiteView | None:
+def get_view(*, totals: bool = False) -> SiteView | None:
     """All directed links as this site knows them; None where replication is not initialised here."""
     connection.ensure_connection()
     numbers = {name: site.number for name, site in config().sites.items()}
     try:
-        return local_view(cast("psycopg.Connection[Any]", connection.connection), numbers)
+        return local_view(cast("psycopg.Connection[Any]", connection.connection), numbers, totals=totals)
     except NotInitialisedError:
         return None

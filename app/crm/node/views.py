@@ -14,12 +14,12 @@ from crm.node.verdict import judge
 
 def health(request: HttpRequest) -> HttpResponse:
     """How the replication between all sites does, as this node knows it."""
-    return render(request, "node/health.html", health_context(get_standing()))
+    return render(request, "node/health.html", health_context(get_standing(totals=True)))
 
 
 def health_figures(request: HttpRequest) -> HttpResponse:
     """The verdict and the links' figures alone, for the page to replace its own."""
-    return render(request, "node/figures.html", health_context(get_standing()) | {"again": True})
+    return render(request, "node/figures.html", health_context(get_standing(totals=True)) | {"again": True})
 
 
 def health_map(request: HttpRequest) -> HttpResponse:

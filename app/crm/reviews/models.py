@@ -25,7 +25,7 @@ class Decision(models.TextChoices):
 class Settlement(Replicated):
     """The answer to one conflict: who gave it, when, and at which site (`owner_site`)."""
 
-    updated_at = None
+    updated_at = None  # type: ignore[assignment]  # written once
 
     person = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False)
     decision = models.CharField(max_length=15, choices=Decision)
@@ -37,7 +37,7 @@ class Settlement(Replicated):
 class Seen(Replicated):
     """Somebody whose value lost has seen that it did. The id follows from the two, so once is enough."""
 
-    updated_at = None
+    updated_at = None  # type: ignore[assignment]  # written once
 
     conflict = models.UUIDField()
     person = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False)

@@ -37,6 +37,10 @@
   document.addEventListener("DOMContentLoaded", function () {
     document.querySelectorAll("form[data-live] button").forEach(function (button) { button.hidden = true; });
   });
+  document.addEventListener("change", function (event) {
+    var all = event.target.dataset.all;
+    if (all) event.target.form.querySelectorAll('input[name="' + all + '"]').forEach(function (box) { box.checked = event.target.checked; });
+  });
   function quiet(on) {
     document.querySelectorAll("[data-offline]").forEach(function (note) { note.hidden = !on; });
   }

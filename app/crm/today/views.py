@@ -9,6 +9,7 @@ from django.utils import timezone
 from crm.accounts.access import person
 from crm.activities.selectors import get_latest_at, get_plan
 from crm.core.sites import this_site
+from crm.reviews.selectors import get_lost
 from crm.sales.selectors import get_latest_orders, get_sales_since
 from crm.today.selectors import get_arrived
 
@@ -24,5 +25,6 @@ def today(request: HttpRequest) -> HttpResponse:
         "orders": get_latest_orders(site),
         "sales": get_sales_since(midnight),
         "arrived": get_arrived(),
+        "lost": get_lost(person(request)),
     }
     return render(request, "today.html", context)

@@ -1,0 +1,95 @@
+"""Why a value holds, in plain words."""
+
+from collections.abc import Callable, Mapping
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from crm.core import words
+from crm.core.sites import config, site_title
+from crm.reviews.entries import Entry
+from crm.reviews.records import KINDS
+
+_TITLES: Mapping[str, Promise] = {
+    "latest": gettext_lazy("Later edit"),
+    "site": gettext_lazy("One site's word"),
+    "owner": gettext_lazy("Owning site's word"),
+    "greatest": gettext_lazy("Greatest value"),
+    "least": gettext_lazy("Least value"),
+    "frozen": gettext_lazy("First value"),
+    "counter": gettext_lazy("Added up"),
+    "set": gettext_lazy("All elements kept"),
+    "append": gettext_lazy("All texts kept"),
+}
+_DELETES: Mapping[str, Promise] = {
+    "delete = stamp": gettext_lazy("Later of edit and deletion"),
+    "delete = wins": gettext_lazy("Deletion wins"),
+    "delete = loses": gettext_lazy("Edit wins over deletion"),
+}
+
+
+def rule_title(rule: str) -> str:
+    """The rule in two or three words; one that has none yet by its name."""
+    return str({**_TITLES, **_DELETES}.get(rule, rule))
+
+
+def rule_choices() -> list[tuple[str, str]]:
+    """The rules that may have decided something here, as a filter offers them."""
+    tables = [config().rules.table(kind.table) for kind in KINDS.values()]
+    found = {"latest", *(rule.rule for table in tables for rule in table.columns.values())}
+    deletes = sorted({f"delete = {table.delete}" for table in tables})
+    return [(rule, rule_title(rule)) for rule in (*(name for name in _TITLES if name in found), *deletes)]
+
+
+def why(entry: Entry) -> str:
+    """Which rule decided, and what that means here."""
+    if entry.column is None:
+        return _existence(entry)
+    tell = _REASONS.get(entry.conflict.rule)
+    return tell(entry) if tell else _("The rule “%s” decided.") % entry.conflict.rule
+
+
+def _existence(entry: Entry) -> str:
+    if entry.deleted_won:
+        return _("It was deleted in %(winner)s while %(loser)s changed it: the deletion holds.") % _places(entry)
+    return _("%(winner)s changed it while it was deleted in %(loser)s: it stays.") % _places(entry)
+
+
+def _later(entry: Entry) -> str:
+    gap = (entry.winner.at - entry.loser.at).total_seconds()
+    if gap < 0:
+        return _("Neither knew of the other. The value of %(winner)s holds.") % _places(entry)
+    places = _places(entry) | {"gap": words.age(gap)}
+    return _("Neither knew of the other. The later edit holds: %(winner)s wrote %(gap)s after %(loser)s.") % places
+
+
+def _site(entry: Entry) -> str:
+    site = config().rules.table(entry.conflict.table).column(entry.conflict.column).site
+    if site == entry.winner.site:
+        told = _("Neither knew of the other. What %(winner)s says of this beats what others wrote meanwhile.")
+        return told % _places(entry)
+    return _later(entry)
+
+
+def _owner(entry: Entry) -> str:
+    if entry.record is not None and entry.record.owner_site == entry.winner.site:
+        return _("Neither knew of the other. The record belongs to %(winner)s, whose value holds.") % _places(entry)
+    return _later(entry)
+
+
+def _places(entry: Entry) -> dict[str, str]:
+    return {"winner": site_title(entry.winner.site), "loser": site_title(entry.loser.site)}
+
+
+_REASONS: Mapping[str, Callable[[Entry], str]] = {
+    "latest": _later,
+    "site": _site,
+    "owner": _owner,
+    "greatest": lambda _entry: _("The greatest value holds."),
+    "least": lambda _entry: _("The least value holds."),
+    "frozen": lambda _entry: _("It is set once: the first value stays."),
+    "counter": lambda _entry: _("Both changes count: they were added up."),
+    "set": lambda _entry: _("What was added and what was taken away both count."),
+    "append": lambda _entry: _("Both texts are kept, one after the other."),
+}
