@@ -113,8 +113,9 @@ def _identify(connection: Connection, name: str, number: int, lsn: str) -> None:
 
 
 def grant_reading(connection: Connection) -> None:
-    """Let the application's role, where there is one, read how replication goes."""
+    """Let everybody who writes have the triggers' functions; and the application's role, where there is one, read how
+    replication goes."""
+    connection.execute("GRANT USAGE ON SCHEMA kuroshio TO PUBLIC")
     if connection.execute("SELECT FROM pg_roles WHERE rolname = 'app'").fetchone() is not None:
-        connection.execute("GRANT USAGE ON SCHEMA kuroshio TO app")
         connection.execute("GRANT SELECT ON ALL TABLES IN SCHEMA kuroshio TO app")
         connection.execute("GRANT EXECUTE ON FUNCTION pg_replication_origin_session_is_setup() TO app")

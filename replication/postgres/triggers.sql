@@ -201,6 +201,12 @@ BEGIN
         END IF;$$;
 END $gen$;
 
+-- Under latest alone: the key and the moment of a column's stamp, NULL where it does not differ.
+CREATE OR REPLACE FUNCTION kuroshio.edit_source(relation oid, column_name text, rule jsonb) RETURNS text
+    LANGUAGE sql STABLE AS $gen$
+    SELECT format('CASE WHEN %1$s THEN %2$s END, CASE WHEN %1$s THEN at END', kuroshio.group_differs_source(relation, column_name, rule),
+                  kuroshio.cell_key(column_name, 0)) $gen$;
+
 -- The form in which a rule shows what was typed.
 CREATE OR REPLACE FUNCTION kuroshio.shown_source(column_name text, type text, rule jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE AS $gen$
@@ -223,6 +229,13 @@ CREATE OR REPLACE FUNCTION kuroshio.class_source(column_name text, sequence text
             USING HINT = 'Run python -m replication add-table for this table again: it sets the sequence right.';
     END IF;$$, column_name, site, sequence) $gen$;
 
+-- The stamps of a row that is inserted where its tombstone stands: above all that the delete saw, in the next life.
+CREATE OR REPLACE FUNCTION kuroshio.next_life(schema_name text, table_name text, row_key text[], clock bigint, site int) RETURNS bigint[]
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT ARRAY[kuroshio.after(clock, g.newest, site), g.newest, 8589934592, g.life + 1]
+      FROM (SELECT life, greatest(deleted, kuroshio.newest(saw), kuroshio.newest(stamps)) AS newest FROM kuroshio.tombstone
+             WHERE nspname = schema_name AND relname = table_name AND key = row_key) AS g $$;
+
 -- The functions and triggers of one table. An insert leaves the tombstone of an earlier life where it is: an INSERT ... ON
 -- CONFLICT DO NOTHING may yet come to nothing (pitfall P6), and the row's own life says that it is over.
 CREATE OR REPLACE FUNCTION kuroshio.generate(schema_name text, table_name text) RETURNS void
@@ -233,7 +246,7 @@ DECLARE
     here kuroshio.site;
     replicated kuroshio.replicated_table;
     own text; key_text_new text; key_text_old text; key_differs text;
-    first_updates text; updates text; inserts text; shown text; classes text; image text; clock text;
+    first_updates text; updates text; inserts text; shown text; first_edits text; more_inserts text; classes text; image text; clock text;
     pinned constant text := 'SET TimeZone = ''UTC'' SET DateStyle = ''ISO, YMD'' SET IntervalStyle = postgres'
                             ' SET extra_float_digits = 3 SET bytea_output = hex SET lc_monetary = ''C''';
     plain_key boolean;
@@ -244,9 +257,10 @@ BEGIN
     SELECT * INTO STRICT replicated FROM kuroshio.replicated_table r WHERE r.nspname = schema_name AND r.relname = table_name;
     own := replicated.rules->>'owner';
     -- µs since 2000-01-01 << 10 | site: the offset of the epochs is shifted here, once.
-    clock := format('((date_part(''epoch'', transaction_timestamp()) * 1000000)::bigint << 10) + %s', here.number - 969405235200000000);
+    clock := format('((pg_catalog.date_part(''epoch'', pg_catalog.transaction_timestamp()) OPERATOR(pg_catalog.*) 1000000)::bigint'
+                    ' OPERATOR(pg_catalog.<<) 10) OPERATOR(pg_catalog.+) %s', here.number - 969405235200000000);
     SELECT string_agg(kuroshio.differs_source(relation, k), ' OR ' ORDER BY o),
-           string_agg(format('NEW.%I::text', k), ', ' ORDER BY o), string_agg(format('OLD.%I::text', k), ', ' ORDER BY o)
+           string_agg(format('NEW.%I::pg_catalog.text', k), ', ' ORDER BY o), string_agg(format('OLD.%I::text', k), ', ' ORDER BY o)
       INTO key_differs, key_text_new, key_text_old
       FROM unnest(replicated.key_columns) WITH ORDINALITY AS u(k, o);
     -- The text of these types does not depend on the session's settings.
@@ -263,6 +277,13 @@ BEGIN
      WHERE a.attrelid = relation AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
        AND attname NOT IN ('kuroshio', 'kuroshio_parts') AND attname <> ALL (replicated.key_columns);
     SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = relation AND attname = 'kuroshio_parts' AND NOT attisdropped) INTO parted;
+    -- Where every column follows latest, one expression says which are fresh.
+    SELECT string_agg(kuroshio.edit_source(a.attrelid, attname, replicated.rules->'columns'->attname), ', ' ORDER BY kuroshio.cell_key(attname, 0))
+      INTO first_edits
+      FROM pg_attribute a
+     WHERE a.attrelid = relation AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
+       AND attname NOT IN ('kuroshio', 'kuroshio_parts') AND attname <> ALL (replicated.key_columns)
+       AND NOT EXISTS (SELECT FROM jsonb_each(replicated.rules->'columns') WHERE value->>'rule' <> 'latest' OR value ? 'owned_by');
     SELECT coalesce(string_agg(part, ' || '), '''{}''::jsonb') INTO image FROM (
         SELECT 'jsonb_build_object(' || string_agg(format('%L, OLD.%I::text', attname, attname), ', ') || ')' AS part
           FROM (SELECT attname::text, row_number() OVER (ORDER BY attnum) / 40 AS chunk FROM pg_attribute
@@ -275,27 +296,25 @@ BEGIN
      WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped AND pg_get_serial_sequence(relation::text, attname) IS NOT NULL;
     head := 'LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp ';
 
+    -- It reads tombstones, which a writer may not. Where nothing is added to it, all that it uses is named in full, so that
+    -- a caller's search path cannot reach into it: pinning one costs as much as all the rest.
+    more_inserts := inserts || classes || shown || CASE WHEN parted THEN ' NEW.kuroshio_parts := NULL;' ELSE '' END;
     EXECUTE format($$CREATE OR REPLACE FUNCTION kuroshio.%I() RETURNS trigger %s AS $body$
-DECLARE
-    grave record;
-    newest bigint;
 BEGIN
-    IF pg_replication_origin_session_is_setup() THEN RETURN NEW; END IF;
+    IF pg_catalog.pg_replication_origin_session_is_setup() THEN RETURN NEW; END IF;
     NEW.kuroshio := ARRAY[%s, 0];
-    PERFORM FROM kuroshio.tombstone WHERE nspname = %L AND relname = %L AND key = ARRAY[%s];
-    IF FOUND THEN
-        SELECT life, greatest(deleted, kuroshio.newest(saw), kuroshio.newest(stamps)) AS newest INTO grave
-          FROM kuroshio.tombstone WHERE nspname = %L AND relname = %L AND key = ARRAY[%s];
-        NEW.kuroshio := ARRAY[kuroshio.after(NEW.kuroshio[1], grave.newest, %s), grave.newest, 8589934592, grave.life + 1];
-    END IF;%s%s%s
+    PERFORM FROM kuroshio.tombstone
+      WHERE nspname OPERATOR(pg_catalog.=) %L AND relname OPERATOR(pg_catalog.=) %L AND key OPERATOR(pg_catalog.=) ARRAY[%s];
+    IF FOUND THEN NEW.kuroshio := kuroshio.next_life(%L, %L, ARRAY[%s], NEW.kuroshio[1], %s); END IF;%s
     RETURN NEW;
-END $body$ $$, 'on_insert_' || suffix, head || CASE WHEN plain_key THEN '' ELSE pinned END, clock, schema_name, table_name,
-        key_text_new, schema_name, table_name, key_text_new, here.number, inserts, classes,
-        shown || CASE WHEN parted THEN ' NEW.kuroshio_parts := NULL;' ELSE '' END);
+END $body$ $$, 'on_insert_' || suffix, CASE WHEN more_inserts = '' AND plain_key THEN 'LANGUAGE plpgsql SECURITY DEFINER' ELSE head || CASE WHEN plain_key THEN '' ELSE pinned END END,
+        clock, schema_name, table_name, key_text_new, schema_name, table_name, key_text_new, here.number, more_inserts);
 
-    EXECUTE format($$CREATE OR REPLACE FUNCTION kuroshio.%I() RETURNS trigger %s AS $body$
+    -- It needs no right but its caller's, and no pinned search path: each operator in it is one of built-in types, which
+    -- pg_catalog has. Setting a path costs as much as all the rest.
+    EXECUTE format($$CREATE OR REPLACE FUNCTION kuroshio.%I() RETURNS trigger LANGUAGE plpgsql AS $body$
 DECLARE
-    stamps bigint[] := OLD.kuroshio;
+    stamps bigint[];
     newest bigint;
     at bigint;
     place int;
@@ -305,23 +324,26 @@ BEGIN
         RAISE EXCEPTION 'the primary key of %%.%% cannot be changed: the table is replicated', TG_TABLE_SCHEMA, TG_TABLE_NAME
             USING HINT = 'Insert the row under its new key and delete the old one.', ERRCODE = 'feature_not_supported';
     END IF;
-    at := %s;%s
-    IF cardinality(stamps) = 2 THEN
-        newest := stamps[1];
-        IF at <= newest | 1023 THEN at := ((newest >> 10) + 1) << 10 | %s; END IF;
-        stamps := ARRAY[newest, newest];%s
+    %s
+    IF cardinality(OLD.kuroshio) = 2 THEN
+        newest := OLD.kuroshio[1];
+        at := greatest(%s, ((newest >> 10) + 1) << 10 | %s);
+        stamps := ARRAY[newest, newest]%s
     ELSE
+        stamps := OLD.kuroshio;
         -- Epochs and terms stand among these, and are never greater than the newest moment.
         newest := CASE WHEN cardinality(stamps) <= 18
             THEN greatest(stamps[1], stamps[4], stamps[6], stamps[8], stamps[10], stamps[12], stamps[14], stamps[16], stamps[18])
             ELSE kuroshio.newest(stamps) END;
-        IF at <= newest | 1023 THEN at := ((newest >> 10) + 1) << 10 | %s; END IF;
+        at := greatest(%s, ((newest >> 10) + 1) << 10 | %s);
         stamps[2] := newest;%s
     END IF;
     NEW.kuroshio := stamps;
     RETURN NEW;
-END $body$ $$, 'on_update_' || suffix, head, key_differs, clock,
-        shown || CASE WHEN parted THEN ' NEW.kuroshio_parts := OLD.kuroshio_parts;' ELSE '' END, here.number, first_updates, here.number, updates);
+END $body$ $$, 'on_update_' || suffix, key_differs,
+        shown || CASE WHEN parted THEN ' NEW.kuroshio_parts := OLD.kuroshio_parts;' ELSE '' END,
+        clock, here.number, coalesce(' || array_remove(ARRAY[' || first_edits || ']::bigint[], NULL);', ';' || first_updates),
+        clock, here.number, updates);
 
     EXECUTE format($$CREATE OR REPLACE FUNCTION kuroshio.%I() RETURNS trigger %s AS $body$
 DECLARE

@@ -390,3 +390,22 @@ def test_a_rows_version_changes_when_the_row_does(pair: Pair) -> None:
     pair.run(pair.alpha, "UPDATE t SET a = 'x'")
     assert pair.run(pair.alpha, query) != before
     assert pair.run(pair.alpha, query.replace("{1}", "{9}")) == [(None,)]
+
+
+def test_a_writers_search_path_does_not_reach_into_the_insert_trigger(pair: Pair) -> None:
+    """It runs with its owner's rights, and pins no path."""
+    simple(pair)
+    pair.run(pair.alpha, "CREATE SCHEMA IF NOT EXISTS hostile")
+    for name, takes in (("date_part", "text, timestamptz"), ("transaction_timestamp", ""), ("plus", "bigint, bigint")):
+        body = "BEGIN RAISE EXCEPTION 'reached'; END"
+        returns = "timestamptz" if name == "transaction_timestamp" else "bigint"
+        pair.run(
+            pair.alpha, f"CREATE FUNCTION hostile.{name}({takes}) RETURNS {returns} LANGUAGE plpgsql AS $$ {body} $$"
+        )
+    operator = "FUNCTION = hostile.plus, LEFTARG = bigint, RIGHTARG = bigint"
+    for sign in ("+", "<<"):
+        pair.run(pair.alpha, f"CREATE OPERATOR hostile.{sign} ({operator})")
+    pair.run(pair.alpha, "CREATE DOMAIN hostile.text AS bigint")
+    with connect(pair.config.sites["alpha"].dsn(), name="user") as user:
+        user.execute("SET search_path = hostile, pg_catalog")
+        user.execute(f"INSERT INTO {pair.schema}.t VALUES (2, 'a', 'b')".encode())
