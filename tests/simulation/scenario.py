@@ -1,0 +1,160 @@
+"""Scenario files that a person can read, played in the simulation in every order in which the messages can arrive.
+
+A line is a step; ``#`` begins a comment, and the first one says what the scenario is for. ::
+
+    by stamp|wins|loses                      the table's delete rule (first line; any of them otherwise)
+    SITE inserts KEY COLUMN=VALUE …          columns that are not named are empty
+    SITE sets KEY COLUMN=VALUE …
+    SITE deletes KEY
+    SITE hears SITE                          all that the other has written so far
+    everybody hears everything
+    clock +5s                                time passes
+    clock SITE +600s                         this site's clock is so far ahead from here on
+    everywhere KEY COLUMN=VALUE …            how it must end at every site, in whatever order the rest arrives
+    everywhere KEY is gone
+    on record KEY TYPE[|TYPE] [COLUMN] [N]   some site has recorded such a conflict (N of them)
+    on record KEY nothing
+"""
+
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from itertools import product
+
+from replication.core.rules import DELETES
+from tests.simulation.world import COLUMNS, Message, Node, rules
+
+SITES = {"taipei": 1, "kaohsiung": 2, "shanghai": 3, "us": 4}
+START_US = 1_000_000_000
+_EMPTY: dict[str, bytes | None] = {"stock": b"0.00", "tags": b"{}"}
+MOST_ORDERS = 2000
+"""Of one site. With more messages than that allows, the first so many."""
+
+
+@dataclass
+class Scenario:
+    """The sites after the steps, before the rest is heard; and what is expected then."""
+
+    delete: str
+    nodes: dict[str, Node] = field(init=False)
+    clock_us: int = START_US
+    ahead_us: dict[str, int] = field(default_factory=dict)
+    expected: list[list[str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.nodes = {name: Node(name, number, SITES, rules(self.delete)) for name, number in SITES.items()}
+
+    def step(self, words: list[str]) -> None:
+        """Take one step."""
+        match words:
+            case ["by", _]:
+                pass
+            case ["everybody", "hears", "everything"]:
+                self._everybody_hears()
+            case [site, "hears", other]:
+                self._hear(self.nodes[site], self.nodes[other])
+            case ["clock", seconds]:
+                self.clock_us += _us(seconds)
+            case ["clock", site, seconds]:
+                self.ahead_us[site] = _us(seconds)
+            case ["everywhere" | "on", *_]:
+                self.expected.append(words)
+            case [site, verb, key, *values]:
+                self._write(self.nodes[site], verb, (key.encode(),), values)
+            case _:
+                raise ValueError(f"no such step: {' '.join(words)}")
+
+    def _write(self, node: Node, verb: str, key: tuple[bytes], values: Sequence[str]) -> None:
+        now = self.clock_us + self.ahead_us.get(node.name, 0)
+        typed = {name: value.encode() for name, _, value in (word.partition("=") for word in values)}
+        if verb == "inserts":
+            node.insert(key, {name: typed.get(name, _EMPTY.get(name)) for name in COLUMNS}, now)
+        elif verb == "sets":
+            node.update(key, typed, now)
+        elif verb == "deletes":
+            node.delete(key, now)
+        else:
+            raise ValueError(f"nobody {verb}")
+
+    @staticmethod
+    def _hear(reader: Node, origin: Node) -> None:
+        for message in origin.log[reader.applied.get(origin.name, 0) :]:
+            reader.apply(origin, message)
+        reader.retry()
+
+    def _everybody_hears(self) -> None:
+        for reader, origin in product(self.nodes.values(), repeat=2):
+            if reader is not origin:
+                self._hear(reader, origin)
+        for node in self.nodes.values():
+            node.retry()
+
+    # -- the end -------------------------------------------------------------------------------------------------------
+
+    def ends(self, name: str) -> Iterator[Node]:
+        """One site after everything was heard, for every order in which that can happen; each message comes twice."""
+        unread = [
+            [(origin, message) for message in origin.log[self.nodes[name].applied.get(origin.name, 0) :]]
+            for origin in self.nodes.values()
+            if origin.name != name
+        ]
+        for number, order in enumerate(interleavings(unread)):
+            if number == MOST_ORDERS:
+                return
+            node = deepcopy(self.nodes[name])
+            for origin, message in order:
+                node.apply(origin, message)
+                node.apply(origin, message)
+            node.retry()
+            yield node
+
+    def require(self, ends: Sequence[Node], records: set[tuple[str, str, str, int, int]]) -> None:
+        """Every end is as expected, and what is on record is."""
+        for words in self.expected:
+            match words:
+                case ["everywhere", key, "is", "gone"]:
+                    assert not any(node.visible((key.encode(),)) for node in ends)
+                case ["everywhere", key, *values]:
+                    for node in ends:
+                        self._require_values(node, key, values)
+                case ["on", "record", key, "nothing"]:
+                    assert not [record for record in records if record[0] == key]
+                case ["on", "record", key, types, *more]:
+                    column, count = (more[0] if more else ""), (int(more[1]) if len(more) > 1 else 1)
+                    found = [r for r in records if r[0] == key and r[1] in types.split("|") and column in ("", r[2])]
+                    assert len(found) >= count, f"{words}: on record is {records}"
+
+    @staticmethod
+    def _require_values(node: Node, key: str, values: Sequence[str]) -> None:
+        assert node.visible((key.encode(),)), f"{node.name} does not show {key}"
+        row = node.rows[key.encode(),]
+        for word in values:
+            column, _, value = word.partition("=")
+            assert row.cells[column].value == value.encode(), f"{node.name}: {column} is {row.cells[column].value!r}"
+
+
+def interleavings(logs: Sequence[Sequence[tuple[Node, Message]]]) -> Iterator[list[tuple[Node, Message]]]:
+    """Every way to merge the logs, each in its own order."""
+    left = [log for log in logs if log]
+    if not left:
+        yield []
+    for place, log in enumerate(left):
+        for rest in interleavings([*left[:place], log[1:], *left[place + 1 :]]):
+            yield [log[0], *rest]
+
+
+def _us(seconds: str) -> int:
+    return int(float(seconds.strip("+s")) * 1_000_000)
+
+
+def read(text: str) -> Iterator[list[str]]:
+    """The steps of a file, in words."""
+    for line in text.splitlines():
+        words = line.partition("#")[0].split()
+        if words:
+            yield words
+
+
+def delete_rules(steps: Sequence[list[str]]) -> list[str]:
+    """Under which delete rules a scenario is to be played."""
+    return [steps[0][1]] if steps[0][0] == "by" else sorted(DELETES)
