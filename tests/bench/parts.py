@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.bench import catch_up, conflicts, latency, memory, stamps, thin, write_cost
+from tests.bench import catch_up, conflicts, latency, memory, simulation, stamps, thin, write_cost
 from tests.bench.figures import Measured
 
 
@@ -31,6 +31,14 @@ SHORT = (
 
 LONG = (
     Part("catch-up-long", catch_up.LONG_KEYS, catch_up.measure_long, 10 * catch_up.CHANGES, "changes"),
+    Part("simulation", simulation.KEYS, simulation.measure, simulation.HISTORIES, "histories"),
+    Part(
+        "differential",
+        simulation.DIFFERENTIAL_KEYS,
+        simulation.measure_differential,
+        simulation.DIFFERENTIAL,
+        "histories",
+    ),
     Part("memory-updates", memory.UPDATE_KEYS, memory.measure_updates, memory.ROWS, "rows"),
 )
 """`make bench-long`: parts that were measured at the present commit are passed over."""

@@ -1,5 +1,7 @@
 """Seeded histories converge, at four sites and at fifty; and ones whose sites have a fault do not."""
 
+from itertools import permutations
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -26,6 +28,38 @@ def test_histories_at_four_sites_converge(first: int) -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_histories_at_fifty_sites_converge(seed: int) -> None:
     History(seed, 50).play(1500)
+
+
+SITES = ("s1", "s2", "s3", "s4")
+LINES = list(permutations(SITES, 2))
+
+
+def patterns() -> list[frozenset[tuple[str, str]]]:
+    """Every set of directed lines between four sites, one of those that differ only in the sites' names."""
+    found: dict[frozenset[tuple[str, str]], frozenset[tuple[str, str]]] = {}
+    names = [
+        dict(zip(("s1", "s2", "s3", "s4"), order, strict=True)) for order in permutations(("s1", "s2", "s3", "s4"))
+    ]
+    for bits in range(1 << len(LINES)):
+        lines = frozenset(line for place, line in enumerate(LINES) if bits >> place & 1)
+        if lines not in found:
+            for name in names:
+                found[frozenset((name[here], name[there]) for here, there in lines)] = lines
+    return sorted(set(found.values()), key=sorted)
+
+
+class CutAllAlong(History):
+    """Its lines are as they are, until the end."""
+
+    def cut_or_heal(self) -> None:
+        self.done["cut"] += 1
+
+
+def test_every_pattern_of_cut_lines_converges_in_the_end() -> None:
+    every = patterns()
+    assert len(every) == 218
+    for seed, cut in enumerate(every):
+        CutAllAlong(seed, cut=set(cut)).play(150)
 
 
 def test_a_history_is_what_its_seed_says() -> None:
