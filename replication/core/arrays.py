@@ -59,11 +59,6 @@ def _quote(element: str) -> str:
     return element if plain else '"' + element.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def format_integers(numbers: Iterable[int]) -> str:
-    """An integer array's text form."""
-    return "{" + ",".join(map(str, numbers)) + "}"
-
-
 def parse_integers(text: str | bytes) -> list[int]:
     """Read an integer array's text form."""
     return [int(part) for part in text[1:-1].split(b"," if isinstance(text, bytes) else ",")]  # type: ignore[arg-type]

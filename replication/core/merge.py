@@ -10,7 +10,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from replication.core.rules import CELL_RULES, DELETES, Cell, Parts
 from replication.core.stamps import Stamp, Stamps, cell_id, join
@@ -97,8 +97,3 @@ def lives(row: Row, rules: RowRules) -> bool:
     if row.base > row.saw.base:
         unseen.append(row.base)
     return DELETES[rules.delete](bool(unseen), any(at > row.deleted for at in unseen))
-
-
-def resurrected(row: Row) -> Row:
-    """The row as it is written back: visible, its tombstone kept out of the table."""
-    return replace(row, deleted=0, saw=Stamps(0))

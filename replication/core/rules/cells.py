@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from replication.core.stamps import NO_STAMP, Stamp
+from replication.core.stamps import Stamp
 
 Part = tuple[int, str]
 Parts = Mapping[str, Part]
@@ -24,9 +24,6 @@ class Cell(NamedTuple):
     stamp: Stamp
     value: bytes | None
     parts: Parts = NO_PARTS
-
-
-UNSET = Cell(NO_STAMP, None)
 
 
 class Write(NamedTuple):

@@ -1,4 +1,7 @@
-"""Rules under which one of the written values wins: the joins are the greater of two under a total order."""
+"""Rules under which one of the written values wins: the joins are the greater of two under a total order.
+
+To be total, each order ends with the stamp and the bytes: equal for two writes they are only at the bottom.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -38,7 +41,7 @@ def _extreme(direction: int) -> Rule:
 
     def order(cell: Cell) -> tuple[Any, ...]:
         value = (0,) if cell.value is None else (1, _turned(magnitude(cell.value), direction))
-        return cell.stamp.epoch, value, cell.stamp.moment
+        return cell.stamp.epoch, value, cell.stamp.moment, *_by_stamp(cell)
 
     def write(before: Cell, write: Write) -> Cell:
         """A correction against the direction beats what it saw by an epoch."""
@@ -60,11 +63,10 @@ def _greater(order: Callable[[Cell], Any]) -> Join:
 GREATEST, LEAST = _extreme(1), _extreme(-1)
 
 
-def _first(cell: Cell) -> tuple[bool, int, bytes]:
+def _first(cell: Cell) -> tuple[Any, ...]:
     """A value beats none; of two values the one with the least stamp."""
-    if cell.value is None:
-        return False, cell.stamp.moment, b""
-    return True, -cell.stamp.moment, cell.value
+    is_set = cell.value is not None
+    return is_set, -cell.stamp.moment if is_set else cell.stamp.moment, *_by_stamp(cell)
 
 
 FROZEN = Rule(_greater(_first), _write_latest)
