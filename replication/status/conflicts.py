@@ -92,7 +92,12 @@ class Mark:
 
     open: bool
     recorded_at: datetime
+    key: tuple[str, ...]
     id: UUID
+
+    @classmethod
+    def of(cls, conflict: ConflictView) -> "Mark":
+        return cls(conflict.open, conflict.recorded_at, conflict.key, conflict.id)
 
 
 EVERYTHING = Wanted()
@@ -108,11 +113,13 @@ class Conflicts:
         self._names = {number: name for name, number in sites.items()}
 
     def page(self, wanted: Wanted = EVERYTHING, *, after: Mark | None = None, most: int = 25) -> list[ConflictView]:
-        """Open ones first, then the newest record first; at most so many, behind a place."""
-        place = {"open": after and after.open, "at": after and after.recorded_at, "id": after and after.id}
+        """Open ones first, then the newest record first, those of a row together; at most so many, behind a place."""
+        place: dict[str, Any] = dict.fromkeys(("open", "at", "key", "id"))
+        if after:
+            place = {"open": after.open, "at": after.recorded_at, "key": list(after.key), "id": after.id}
         narrowing = sql.SQL(
-            "(%(after_open)s::boolean IS NULL"
-            " OR (open, recorded_at, id) < (%(after_open)s, %(after_at)s, %(after_id)s::uuid))"
+            "(%(after_open)s::boolean IS NULL OR (open, recorded_at, key, id)"
+            " < (%(after_open)s, %(after_at)s, %(after_key)s::text[], %(after_id)s::uuid))"
         )
         return self._views(wanted, narrowing, {f"after_{name}": value for name, value in place.items()}, most)
 
@@ -141,7 +148,7 @@ class Conflicts:
     def _views(self, wanted: Wanted, narrowing: sql.SQL, more: Mapping[str, Any], most: int) -> list[ConflictView]:
         query = sql.SQL(
             "SELECT * FROM ({}) AS found WHERE (%(open)s::boolean IS NULL OR open = %(open)s) AND {}"
-            " ORDER BY open DESC, recorded_at DESC, id DESC LIMIT %(most)s"
+            " ORDER BY open DESC, recorded_at DESC, key DESC, id DESC LIMIT %(most)s"
         ).format(self._found(wanted), narrowing)
         parameters = {**_parameters(wanted, self._sites, self._watched.columns), **more, "most": most}
         return [self._view(row) for row in self._rows(query, parameters)]

@@ -132,12 +132,12 @@ def test_columns_that_the_application_does_not_name_are_not_shown(site: Site) ->
 
 def test_open_ones_come_first_then_the_newest_and_no_page_repeats_or_leaves_out(site: Site) -> None:
     all_of_them = [site.record(number, column=("name", "note")[number % 2]) for number in range(12)]
-    all_of_them += [site.record(20, key=[f"same {number}"]) for number in range(5)]  # one instant
+    all_of_them += [site.record(20, key=[f"same {number % 3}"], loser=number) for number in range(1, 7)]
     seen: list[Any] = []
     after = None
     while page := site.conflicts.page(after=after, most=4):
         seen += page
-        after = Mark(page[-1].open, page[-1].recorded_at, page[-1].id)
+        after = Mark.of(page[-1])
     assert sorted(each.id for each in seen) == sorted(all_of_them)
     assert [(not each.open, -each.recorded_at.timestamp()) for each in seen] == sorted(
         (not each.open, -each.recorded_at.timestamp()) for each in seen

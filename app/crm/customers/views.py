@@ -18,6 +18,7 @@ from crm.customers.models import Contact, Customer, Kind, Stage
 from crm.customers.timeline import get_time_line
 from crm.history.selectors import get_history_page
 from crm.history.words import labels_of
+from crm.reviews.questions import gather
 from crm.reviews.selectors import get_open_of
 
 FORM = "customers/form.html"
@@ -53,7 +54,7 @@ def customer_detail(request: HttpRequest, key: UUID) -> HttpResponse:
         "bought": selectors.get_bought(customer),
         "dealings": selectors.get_dealings(customer),
         "members": selectors.get_members(customer),
-        "questions": get_open_of(customer),
+        "questions": gather(get_open_of(customer), person(request)),
     }
     return render(request, "customers/detail.html", context)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any, cast
 from uuid import UUID
 
@@ -26,8 +27,8 @@ from crm.reviews.records import EXISTENCE, KINDS, asks, together
 from replication.status import Conflicts, ConflictView, Mark, NotInitialisedError, Wanted, Watched
 
 OPEN_COUNT = "reviews.open"
-OPEN_SECONDS = 15
-"""How long a page's number of open reviews may be old; an answer given here renews it at once."""
+OPEN_SHARE, OPEN_SECONDS = 0.005, 15.0
+"""The share of its time that a node may spend on the number of open reviews, and how old that may be at most."""
 
 OPEN_MOST = 99
 CUSTOMERS_MOST = 50
@@ -74,15 +75,23 @@ def conflicts() -> Conflicts:
 
 
 def count_open() -> int:
-    """How many wait for an answer, at most OPEN_MOST + 1; 0 where nothing is replicated. Not asked on every page."""
+    """How many wait for an answer, at most OPEN_MOST + 1; 0 where nothing is replicated.
+
+    Counted anew the more seldom, the longer it takes; an answer given here has it counted at once.
+    """
     known = cache.get(OPEN_COUNT)
     if known is None:
-        try:
-            known = conflicts().count_open(most=OPEN_MOST + 1)
-        except NotInitialisedError:
-            known = 0
-        cache.set(OPEN_COUNT, known, OPEN_SECONDS)
+        begun = monotonic()
+        known = _count_open()
+        cache.set(OPEN_COUNT, known, min((monotonic() - begun) / OPEN_SHARE, OPEN_SECONDS))
     return int(known)
+
+
+def _count_open() -> int:
+    try:
+        return conflicts().count_open(most=OPEN_MOST + 1)
+    except NotInitialisedError:
+        return 0
 
 
 def get_page(asked: Asked, *, mark: str) -> Page:
@@ -93,7 +102,7 @@ def get_page(asked: Asked, *, mark: str) -> Page:
         found = []
     shown = found[:PAGE_ROWS]
     more = len(found) > PAGE_ROWS
-    return Page(describe(shown), mark_of(shown[-1].open, shown[-1].recorded_at, shown[-1].id) if more else "")
+    return Page(describe(shown), _mark(Mark.of(shown[-1])) if more else "")
 
 
 def get_entries(ids: Iterable[UUID | str]) -> list[Entry]:
@@ -127,7 +136,7 @@ def get_open_of(customer: Customer) -> list[Entry]:
     """What somebody is asked of a customer's own fields."""
     try:
         wanted = Wanted(tables=[KINDS["customers"].table], keys=[[str(customer.pk)]], open=True)
-        return describe(conflicts().page(wanted, most=3))
+        return describe(conflicts().page(wanted))
     except NotInitialisedError:
         return []
 
@@ -191,6 +200,10 @@ def _is_key(text: str) -> bool:
         return False
 
 
+def _mark(place: Mark) -> str:
+    return mark_of(place.open, place.recorded_at, place.key[0], place.id)
+
+
 def _read(mark: str) -> Mark | None:
-    place: tuple[Any, ...] | None = place_of(mark, lambda text: text == "True", datetime.fromisoformat, UUID)
-    return Mark(*place) if place else None
+    place: tuple[Any, ...] | None = place_of(mark, lambda text: text == "True", datetime.fromisoformat, str, UUID)
+    return Mark(place[0], place[1], (place[2],), place[3]) if place else None
