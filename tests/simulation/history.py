@@ -146,10 +146,11 @@ class History:
 
     def _hear_everything(self) -> None:
         pairs = [(reader, origin) for reader in self.nodes for origin in self.nodes if reader is not origin]
-        while unread := [(reader, origin) for reader, origin in pairs if self._unread(reader, origin)]:
-            reader, origin = self.dice.choice(unread)
-            for message in self._unread(reader, origin)[: self.dice.randint(1, BATCH)]:
-                reader.apply(origin, message)
+        while pairs := [(reader, origin) for reader, origin in pairs if self._unread(reader, origin)]:
+            self.dice.shuffle(pairs)
+            for reader, origin in pairs:
+                for message in self._unread(reader, origin)[: self.dice.randint(0, BATCH)]:
+                    reader.apply(origin, message)
         for node in self.nodes:
             node.retry()
 
