@@ -58,7 +58,7 @@ class Kind:
     rows: "QuerySet[Any]"
     widest: type[RowForm[Any]]
     form: Callable[[User, Any], type[RowForm[Any]]]
-    save: Callable[..., Outcome]
+    update: Callable[..., Outcome]
     may: May
     address: Callable[[Any], str]
     customer: str = ""

@@ -44,7 +44,9 @@ def settle(question: Question, *, decision: Decision, seen: str, form: RowForm[A
         raise StaleError
     if form is not None and row is not None:
         seen_by_form, by = form.initial["version"], question.user.pk
-        outcome = question.kind.save(key=row.pk, fields=form.row_fields(), seen=seen_by_form, typed=form.typed(), by=by)
+        outcome = question.kind.update(
+            key=row.pk, fields=form.row_fields(), seen=seen_by_form, typed=form.typed(), by=by
+        )
         if outcome.clashes:
             raise StaleError
     transaction.on_commit(lambda: cache.delete(OPEN_COUNT))
