@@ -38,7 +38,8 @@ from sitecfg import Config, Site
 
 BATCH_CHANGES = 6000
 _TICK_SECONDS = 1.0
-_COLLECT_SECONDS = 10.0
+_COLLECT_SECONDS = 5.0
+_SETTLE_SECONDS = 2.0
 _RETRY_PARKED_SECONDS = 2.0
 _NOTHING_PARKED_SECONDS = 3.0
 _PARKED_AT_ONCE = 2000
@@ -64,7 +65,7 @@ class Writer:
         self._applier: Applier
         self.places: dict[str, Place] = {}
         self.rules_known: frozenset[str] = frozenset()
-        self._next_tick = self._next_collect = self._next_parked = 0.0
+        self._next_tick = self._next_collect = self._next_parked = self._next_settle = 0.0
         self._lock_seconds = 0.0
         self._retrying = False
         self._horizon: Horizon | None = None
@@ -263,6 +264,9 @@ class Writer:
         with self._connection.pipeline(), self._connection.transaction():
             for reading in self._readings:
                 applying.save_reading(self._connection, reading)
+        if now >= self._next_settle:
+            self._next_settle = now + _SETTLE_SECONDS
+            self._settle()
         if now >= self._next_parked:
             self._next_parked = now + _RETRY_PARKED_SECONDS
             self._retry_parked()
@@ -278,7 +282,6 @@ class Writer:
 
     def _retry_parked(self) -> None:
         """Merge what may be merged by now."""
-        self._settle()
         self._release()
         counts = applying.count_parked(self._connection)
         for reason in ("insert", "parent", "clock", "schema", "refused"):
