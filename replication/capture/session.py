@@ -282,7 +282,7 @@ class Session:
         if lsn is None or self._stream.server_lsn < lsn or self._gatherer.is_open or self._gatherer.batch.transactions:
             return
         lanes = self._lanes
-        if _passed(lanes.live.published_us, now, TICK_SECONDS * 0.9):
+        if _passed(lanes.live.published_us, now, TICK_SECONDS * 1.9):
             lanes.heartbeat(lanes.live, lsn, now)
         if lanes.waiting is None and _passed(lanes.packed.published_us, now, TICK_SECONDS * 4.5):
             lanes.heartbeat(lanes.packed, lsn, now)

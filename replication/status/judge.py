@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from replication.status.views import LinkView, State
 
 LATE_SECONDS = 10.0
-SILENT_SECONDS = {"live": 5.0, "packed": 12.0}
+SILENT_SECONDS = {"live": 5.0, "packed": 10.0}
 STALE_SECONDS = 15.0
 
 
