@@ -72,6 +72,14 @@ CREATE TABLE IF NOT EXISTS kuroshio.claim (
     PRIMARY KEY (reader, origin)
 );
 
+-- What two deletes of one row need together: of each origin the greater LSN; one that is not known yet stays so.
+CREATE OR REPLACE FUNCTION kuroshio.join_needs(a jsonb, b jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce(jsonb_object_agg(origin, lsn), '{}')
+      FROM (SELECT key AS origin, CASE WHEN bool_and(value IS NOT NULL) THEN max(value::pg_lsn) END AS lsn
+              FROM (SELECT * FROM jsonb_each_text(a) UNION ALL SELECT * FROM jsonb_each_text(b)) AS needs
+             GROUP BY key) AS joined $$;
+
 -- A committed row in a captured table: a point in this site's stream (pitfall P15).
 CREATE TABLE IF NOT EXISTS kuroshio.fence (
     site         text PRIMARY KEY,

@@ -236,6 +236,9 @@ CREATE OR REPLACE FUNCTION kuroshio.next_life(schema_name text, table_name text,
       FROM (SELECT life, greatest(deleted, kuroshio.newest(saw), kuroshio.newest(stamps)) AS newest FROM kuroshio.tombstone
              WHERE nspname = schema_name AND relname = table_name AND key = row_key) AS g $$;
 
+-- For the insert triggers alone, which run as its owner: nobody else may ask what was deleted.
+REVOKE EXECUTE ON FUNCTION kuroshio.next_life FROM PUBLIC;
+
 -- The functions and triggers of one table. An insert leaves the tombstone of an earlier life where it is: an INSERT ... ON
 -- CONFLICT DO NOTHING may yet come to nothing (pitfall P6), and the row's own life says that it is over.
 CREATE OR REPLACE FUNCTION kuroshio.generate(schema_name text, table_name text) RETURNS void

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import psycopg
 import pytest
 
 from replication.apply.merging import Merger
@@ -158,3 +159,24 @@ def test_what_waits_here_is_not_claimed(pair: Pair, table: Table) -> None:
     pair.run(pair.alpha, "DELETE FROM kuroshio.parked")
     settle(pair)
     assert pair.run(pair.alpha, claim) == [(f"0/{DELETED_LSN + 1:X}",)], "as much as is needed, and no more"
+
+
+def test_a_delete_that_was_parked_does_not_lower_what_a_later_one_needs(pair: Pair, table: Table) -> None:
+    merge(pair, table, change(pair, "D", 2_000, lsn=900))
+    merge(pair, table, change(pair, "D", 1_000, lsn=300))
+    query = f"SELECT passed->>'beta' FROM kuroshio.tombstone WHERE nspname = '{pair.schema}'"
+    assert pair.run(pair.alpha, query) == [(f"0/{901:X}",)]
+
+
+def test_who_may_write_may_not_ask_what_was_deleted(pair: Pair, table: Table) -> None:
+    pair.run(pair.alpha, "CREATE ROLE clerk")
+    pair.run(pair.alpha, f"GRANT USAGE ON SCHEMA {pair.schema} TO clerk")
+    pair.run(pair.alpha, "GRANT SELECT, INSERT, DELETE ON t TO clerk")
+    pair.run(pair.alpha, "SET ROLE clerk")
+    pair.run(pair.alpha, "INSERT INTO t VALUES (1, 'x')")
+    pair.run(pair.alpha, "DELETE FROM t")
+    pair.run(pair.alpha, "INSERT INTO t VALUES (1, 'again')")
+    for forbidden in ("SELECT * FROM kuroshio.tombstone", "SELECT kuroshio.next_life('s', 't', '{1}', 1, 1)"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            pair.run(pair.alpha, forbidden)
+    pair.run(pair.alpha, "RESET ROLE")
