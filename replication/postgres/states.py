@@ -191,7 +191,8 @@ def entomb(
         " = excluded.life,"
         " deleted = excluded.deleted, saw = excluded.saw, stamps = excluded.stamps, cells = excluded.cells,"
         " parts = excluded.parts,"
-        " passed = kuroshio.join_needs(tombstone.passed, excluded.passed), xid = excluded.xid, settled = false, stable = false",
+        " passed = kuroshio.join_needs(tombstone.passed, excluded.passed),"
+        " xid = excluded.xid, settled = false, stable = false",
         (
             *table.qualified,
             list(map(_text, key)),

@@ -30,7 +30,7 @@ def table(four_sites: Sites) -> str:
 
 
 def _read_live(sites: Sites) -> None:
-    """Start the peers' apply anew: who was late reads the packed lane for a while, and here the live one is written to."""
+    """Start the peers' apply anew: who was late reads the packed lane, but the tests write to the live one."""
     daemons = [f"{name}-apply" for name in sites.names if name != ORIGIN]
     sites.stack.stop(*daemons)
     sites.stack.start(*daemons)
