@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from .errors import Wrong
-from .rules import COLUMN_RULES, STAMP_ORDERED
+from .rules import COLUMN_RULES, MASKABLE, STAMP_ORDERED
 from .rules_file import ColumnTable, OwnedTable, ShareTable, TableTable
 from .shape_faults import dotted
 
@@ -95,11 +95,18 @@ def _audience_faults(table: TableTable, name: str, column: ColumnTable, sites: S
             yield Wrong(f"{key}.mask", "a mask without share hides nothing", hint)
         return
     yield from _share_faults(table, f"{key}.share", column.share, sites)
+    for rule in sorted(_rules_of(column) - MASKABLE):
+        hint = "share it with all, or settle it by latest, site, owner or frozen; or share the whole table with fewer"
+        yield Wrong(f"{key}.share", f"the rule {rule} needs the values at every site", hint)
     if name in _deciding(table):
         hint = "leave its share out: every site decides by it"
         yield Wrong(f"{key}.share", "the rules themselves read this column", hint)
     if column.share.sites:
         yield from _left_out(key, column, set(column.share.sites), table.share)
+
+
+def _rules_of(column: ColumnTable) -> frozenset[str]:
+    return frozenset({column.rule, *(owned.rule for owned in column.owned_by.values())})
 
 
 def _left_out(key: str, column: ColumnTable, receivers: set[str], rows: ShareTable | None) -> Iterator[Wrong]:

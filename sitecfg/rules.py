@@ -30,6 +30,8 @@ COLUMN_RULES: Mapping[str, frozenset[str]] = MappingProxyType(
 # Rules that compare stamps alone and differ in who raises the epoch: one lattice. So a column may follow one of them
 # or another as its row's owner says, and cells that share a stamp, a group's, win or lose together.
 STAMP_ORDERED = frozenset({"latest", "site", "owner"})
+# Rules that settle a cell by its stamp alone, so that a mask in the value's place does no harm.
+MASKABLE = STAMP_ORDERED | {"frozen"}
 # Rules whose value may be one that nobody wrote, put together from several writes.
 COMBINED = frozenset({"counter", "set", "append"})
 # How a delete stands against a concurrent edit.

@@ -8,7 +8,7 @@ from typing import TypeVar
 from replication.core.arrays import parse_integers
 from replication.core.changes import Author, Change
 from replication.core.rules import Parts, parts_from_json
-from replication.wire.message import COMMIT_LSN, PARTS_OF, SENT_LSN, Section
+from replication.wire.message import COMMIT_LSN, MASK_OF, MOMENT_OF, PARTS_OF, SENT_LSN, WHOLE, Section
 
 T = TypeVar("T")
 
@@ -59,7 +59,24 @@ def changes_of(section: Section, author: Author, indices: Iterator[int] | Sequen
             _parts(section, index),
             tuple(parse_integers(saw[index] or b"{0,0}")) if saw else (),
             committed[index] if committed else 0,
+            _marked(section, MASK_OF, index),
+            _moments(section, index),
+            WHOLE in section.extra,
         )
+
+
+def _marked(section: Section, prefix: str, index: int) -> frozenset[str]:
+    return frozenset(
+        name.removeprefix(prefix) for name, column in section.extra.items() if name.startswith(prefix) and column[index]
+    )
+
+
+def _moments(section: Section, index: int) -> dict[str, int]:
+    return {
+        name.removeprefix(MOMENT_OF): column[index]
+        for name, column in section.extra.items()
+        if name.startswith(MOMENT_OF) and column[index]
+    }
 
 
 def _parts(section: Section, index: int) -> dict[str, tuple[int, Parts]]:

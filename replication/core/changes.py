@@ -41,6 +41,12 @@ class Change:
     saw: tuple[int, ...] = ()
     committed: int = 0
     """Of a delete: the LSN where its transaction committed."""
+    masked: frozenset[str] = frozenset()
+    """The cells whose values stand for what this site may not have."""
+    moments: Mapping[str, int] = field(default_factory=dict)
+    """Of a whole row: the moments of the cells that were edited since its insert."""
+    is_whole: bool = False
+    """A row as it stands at a site, sent because who may see it has changed: nobody's write."""
 
     def row(self, rules: RowRules) -> Row:
         """This change as a partial state: applying it is merging it."""
@@ -48,9 +54,10 @@ class Change:
             return Row(self.life, 0, self.moment, Stamps.unpack(self.saw or (0, 0)))
         cells = {
             name: Cell(
-                Stamp(*self.authority.get(name, (0, 0)), self.moment),
+                Stamp(*self.authority.get(name, (0, 0)), self.moments.get(name, self.moment)),
                 value,
                 rules.unfold(name, parts, value, base),
+                name in self.masked,
             )
             for name, value in self.cells.items()
             for base, parts in [self.parts.get(name, (self.moment, NO_PARTS))]
@@ -67,6 +74,9 @@ class Change:
             "parts": {name: list(pair) for name, pair in self.parts.items()},
             "saw": list(self.saw),
             "committed": self.committed,
+            "masked": sorted(self.masked),
+            "moments": dict(self.moments),
+            "is_whole": self.is_whole,
             "from_lsn": self.author.from_lsn,
             "applied": {str(site): lsn for site, lsn in self.author.applied.items()},
         }
@@ -96,4 +106,7 @@ def from_json(
         {name: (base, parts_from_json(parts)) for name, (base, parts) in body["parts"].items()},
         tuple(body["saw"]),
         body["committed"],
+        frozenset(body.get("masked", ())),
+        body.get("moments", {}),
+        body.get("is_whole", False),
     )

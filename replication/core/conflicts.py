@@ -36,9 +36,13 @@ def conflicts(local: Row, change: Change, merged: Row, rules: RowRules, concurre
     """What to record when ``change`` meets ``local`` and becomes ``merged``."""
     if local.life != change.life:
         yield from _lives(local, change, rules, concurrent)
-        return
-    if not local.known:
-        return
+    elif local.known and not change.is_whole:  # a whole row is nobody's write
+        yield from _of_one_life(local, change, merged, rules, concurrent)
+
+
+def _of_one_life(
+    local: Row, change: Change, merged: Row, rules: RowRules, concurrent: Concurrent
+) -> Iterator[Conflict]:
     if change.op == "D" or local.deleted:
         yield from _existence(local, change, merged, rules, concurrent)
     if change.op == "D":

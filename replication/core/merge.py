@@ -63,7 +63,8 @@ class Row:
         """The stamps to store with the row."""
         plain = Stamp(0, 0, self.base)
         cells = {cell_id(name): cell.stamp for name, cell in self.cells.items() if cell.stamp != plain}
-        return Stamps(self.base, seen, self.life, cells)
+        masked = frozenset(cell_id(name) for name, cell in self.cells.items() if cell.masked)
+        return Stamps(self.base, seen, self.life, cells, masked)
 
 
 def merge(left: Row, right: Row, rules: RowRules) -> Row:

@@ -14,8 +14,8 @@ A row keeps its stamps in one ``bigint[]`` column, named ``kuroshio``::
 2. ``seen`` is the newest moment in the row that the last writer had seen. It belongs to that write, not to the merged
    state: comparisons of rows leave it out. A write is fresh (travels) when the newest moment is greater than ``seen``.
 3. The pairs are sorted by key. A key is ``cell << 2 | kind``; the kind says whether the number is the cell's moment,
-   epoch or term. Keys lie in [2^33, 2^34): no epoch is as large, and no moment as small, so ``array_position`` finds
-   a key and never a number.
+   epoch or term, or marks it as masked: what this site shows stands for a value that it may not have. Keys lie in
+   [2^33, 2^34): no epoch is as large, and no moment as small, so ``array_position`` finds a key and never a number.
 4. ``(LIFE, n)`` stands in a row that lives for the n-th time, n > 1.
 """
 
@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 SITE_BITS = 10
 SITE_MASK = (1 << SITE_BITS) - 1
-MOMENT, EPOCH, TERM = 0, 1, 2
+MOMENT, EPOCH, TERM, MASKED = 0, 1, 2, 3
 LIFE = 1 << 33
 BOTTOM = 1
 """The base of a row that existed before its table was replicated: the same at all sites, older than any write."""
@@ -67,7 +67,7 @@ def cell_id(column: str) -> int:
 
 
 def cell_key(column: str, kind: int = MOMENT) -> int:
-    """The key under which a row's stamps hold a column's moment, epoch or term."""
+    """The key under which a row's stamps hold a column's moment, epoch or term, or its mark."""
     return cell_id(column) << 2 | kind
 
 
@@ -79,6 +79,8 @@ class Stamps:
     seen: int = 0
     life: int = 1
     cells: dict[int, Stamp] = field(default_factory=dict)
+    masked: frozenset[int] = frozenset()
+    """The cells that are masked at this site: what belongs to the site, and not to the merged state."""
 
     @classmethod
     def unpack(cls, packed: Sequence[int]) -> "Stamps":
@@ -88,9 +90,10 @@ class Stamps:
             if key == LIFE:
                 life = number
             else:
-                parts.setdefault(key >> 2, [0, 0, 0])[key & 3] = number
+                parts.setdefault(key >> 2, [0, 0, 0, 0])[key & 3] = number
         cells = {cell: Stamp(p[TERM], p[EPOCH], p[MOMENT] or packed[0]) for cell, p in parts.items()}
-        return cls(packed[0], packed[1], life, cells)
+        masked = frozenset(cell for cell, p in parts.items() if p[MASKED])
+        return cls(packed[0], packed[1], life, cells, masked)
 
     def pack(self) -> list[int]:
         """The array form, canonical: sorted, nothing in it that the base already says."""
@@ -102,6 +105,7 @@ class Stamps:
                 pairs.append((cell << 2 | EPOCH, stamp.epoch))
             if stamp.term:
                 pairs.append((cell << 2 | TERM, stamp.term))
+        pairs += [(cell << 2 | MASKED, 1) for cell in self.masked]
         return [self.base, self.seen, *(number for pair in sorted(pairs) for number in pair)]
 
     def of(self, cell: int) -> Stamp:

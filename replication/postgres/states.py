@@ -106,12 +106,13 @@ def _cells(rules: RowRules, stamps: Stamps, values: Mapping[str, bytes | None], 
             stamps.of(cell_id(name)),
             value,
             rules.unfold(name, parts_from_json(parts.get(name, {})), value, stamps.base),
+            cell_id(name) in stamps.masked,
         )
         for name, value in values.items()
     }
 
 
-def _folded(row: Row, rules: RowRules) -> Jsonb | None:
+def folded(row: Row, rules: RowRules) -> Jsonb | None:
     """What stands in the column ``kuroshio_parts``."""
     folded = {name: rules.fold(name, cell, row.base) for name, cell in row.cells.items() if cell.parts}
     return Jsonb({name: parts for name, parts in folded.items() if parts}) if any(folded.values()) else None
@@ -155,7 +156,7 @@ def update(
 def _own_columns(table: Table, row: Row, seen: int, rules: RowRules) -> dict[str, object]:
     """Replication's own columns of a row."""
     stamps = {STAMPS: row.stamps(seen).pack()}
-    return {**stamps, PARTS: _folded(row, rules)} if table.has_parts else {**stamps}
+    return {**stamps, PARTS: folded(row, rules)} if table.has_parts else {**stamps}
 
 
 def _own_type(name: str) -> sql.SQL:
@@ -201,7 +202,7 @@ def entomb(
             row.saw.pack(),
             row.stamps(0).pack() if image else None,
             Jsonb(cells),
-            _folded(row, rules) if image else None,
+            folded(row, rules) if image else None,
             Jsonb(dict(passed)),
         ),
     )

@@ -56,6 +56,12 @@ COMMIT_LSN: Final = "commit"
 """The extra integers of deletes: where their transaction committed."""
 PARTS_OF: Final = "parts:"
 """The blobs of cells with parts: JSON, [moment of the row's insert, the parts]; the column's name follows."""
+MASK_OF: Final = "mask:"
+"""The extra integers of cells that stand for values which must not leave: 1; the column's name follows."""
+MOMENT_OF: Final = "moment:"
+"""The extra integers of a whole row's cells that were edited since its insert: when; the column's name follows."""
+WHOLE: Final = "whole"
+"""The extra integers of whole rows, which travel because who may see them has changed."""
 LIVE_LEVEL: Final = 1
 PACKED_LEVEL: Final = 9
 

@@ -24,6 +24,8 @@ class Cell(NamedTuple):
     stamp: Stamp
     value: bytes | None
     parts: Parts = NO_PARTS
+    masked: bool = False
+    """Does the value stand for one that this site may not have?"""
 
 
 class Write(NamedTuple):

@@ -12,13 +12,13 @@ from replication.core.stamps import Stamp
 
 
 def greater_stamp(left: Cell, right: Cell) -> Cell:
-    """The cell with the greater stamp. Equal stamps with different values exist at the bottom only (rows that were
-    there before replication): these are settled by their bytes, NULL below all."""
+    """The cell with the greater stamp. Of one stamp a value beats its masks. Values of one stamp differ at the bottom
+    only (rows that were there before replication): they are settled by their bytes, NULL below all."""
     return max(left, right, key=_by_stamp)
 
 
-def _by_stamp(cell: Cell) -> tuple[Stamp, bool, bytes]:
-    return cell.stamp, cell.value is not None, cell.value or b""
+def _by_stamp(cell: Cell) -> tuple[Stamp, bool, bool, bytes]:
+    return cell.stamp, not cell.masked, cell.value is not None, cell.value or b""
 
 
 def _write_latest(before: Cell, write: Write) -> Cell:
@@ -65,7 +65,7 @@ GREATEST, LEAST = _extreme(1), _extreme(-1)
 
 def _first(cell: Cell) -> tuple[Any, ...]:
     """A value beats none; of two values the one with the least stamp."""
-    is_set = cell.value is not None
+    is_set = cell.masked or cell.value is not None  # NULL needs no mask here: whether it is set decides
     return is_set, -cell.stamp.moment if is_set else cell.stamp.moment, *_by_stamp(cell)
 
 

@@ -1,0 +1,54 @@
+"""From the rules of the configuration to what each site may see (replication/core/views.py)."""
+
+from collections.abc import Mapping
+
+from replication.core import views
+from replication.core.views import ALWAYS, NEVER, Mask, Reach, TableView, View
+from sitecfg import Config
+from sitecfg.rules import Rules, Share, TableRules
+
+
+def view_for(rules: Rules, site: str) -> View:
+    """What a site may see of every other's rows."""
+    tables = {_split(name): _table_view(rules.table(name), site) for name in rules.replicated}
+    return View({name: view for name, view in tables.items() if not view.is_everything})
+
+
+def views_of_peers(config: Config, own: str) -> dict[str, View]:
+    """Peer -> what it may see of this site's rows."""
+    return {name: view_for(config.rules, name) for name in config.sites if name != own}
+
+
+def views_in_use(config: Config, own: str) -> list[View]:
+    """The different views that this site's peers read; the one of everything first."""
+    distinct = {view.name: view for view in views_of_peers(config, own).values()}
+    return [distinct[name] for name in sorted(distinct)] or [views.EVERYTHING]
+
+
+def _split(name: str) -> tuple[str, str]:
+    schema, _, table = name.partition(".")
+    return schema, table
+
+
+def _table_view(rules: TableRules, site: str) -> TableView:
+    cells: dict[str, tuple[Reach, Mask]] = {}
+    for name, rule in rules.columns.items():
+        reach = _reach(rule.share, site)
+        if reach != ALWAYS and rule.mask is not None:
+            cells[name] = reach, Mask(rule.mask.kind, rule.mask.kept)
+    return TableView(_reach(rules.share, site), cells)
+
+
+def _reach(share: Share | None, site: str) -> Reach:
+    if share is None:
+        return ALWAYS
+    if share.column is None:
+        return ALWAYS if share.reaches(site, None) else NEVER
+    refused = frozenset(value.encode() for value in share.by_value if not share.reaches(site, value))
+    return Reach(column=share.column, refused=refused) if refused else ALWAYS
+
+
+def deciding(rules: TableRules) -> tuple[str, ...]:
+    """The columns of a table by which the rules say who receives what."""
+    shares: Mapping[str | None, Share | None] = {None: rules.share, **{n: r.share for n, r in rules.columns.items()}}
+    return tuple(sorted({share.column for share in shares.values() if share is not None and share.column is not None}))
