@@ -17,7 +17,7 @@ EQUAL, DIFFERING, UNDECIDED = 0, 1, 2
 def run(config: Config, options: argparse.Namespace) -> int:
     """0: equal. 1: differing, and what. 2: it could not be told, and why."""
     with reach(chosen(config, None), purpose="verify") as reached:
-        report = _verified(reached, options.timeout)
+        report = _verified(reached, config, options.timeout)
     if options.json:
         print(json.dumps(report.as_json(), indent=2, ensure_ascii=False))
     else:
@@ -25,12 +25,13 @@ def run(config: Config, options: argparse.Namespace) -> int:
     return {True: EQUAL, False: DIFFERING, None: UNDECIDED}[report.equal]
 
 
-def _verified(reached: Reached, timeout: float) -> Report:
+def _verified(reached: Reached, config: Config, timeout: float) -> Report:
     """A site that does not answer leaves it open whether all are equal: nothing is compared then."""
     if reached.unreachable:
         return Report(unreachable=dict(reached.unreachable))
     at_each(reached.connections, _give_room)
-    return compare(reached.connections, lambda: [f"behind: {link}" for link in wait(reached.connections, timeout)])
+    sites = reached.connections
+    return compare(sites, lambda: [f"behind: {link}" for link in wait(sites, timeout)], config.rules)
 
 
 def _give_room(connection: Connection) -> None:

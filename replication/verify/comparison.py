@@ -6,6 +6,8 @@
    said to be undecided: never equal, never different.
 3. Tombstones need not be equal, for a site may drop one that all have passed. But no row may live beside its own
    (pitfall P3), and no change may be parked.
+4. Where rules say who receives what, equal means that each site has what it is entitled to (``scopes``), and no more
+   (``exposure``).
 """
 
 from collections.abc import Callable, Mapping
@@ -17,13 +19,17 @@ from replication.postgres.catalog import Quoted, Table, describe
 from replication.postgres.connect import Connection
 from replication.sites import at_each
 from replication.verify.digests import Digests
+from replication.verify.exposure import exposures
 from replication.verify.report import Difference, ParkedChange, Report, TableResult
+from replication.verify.scopes import Entitled, Scope, entitled
 from replication.verify.suspects import States, differing, read_buckets, read_suspects, row_counts
 from replication.wait import set_aside
+from sitecfg import Rules
 
 MOST_NAMED = 100
 """Rows named for each table, and parked changes; the totals stand beside."""
 LOOKS = 6
+DEFAULT_RULES = Rules()
 
 Sites = Mapping[str, Connection]
 Name = tuple[str, str]
@@ -31,8 +37,8 @@ Fence = Callable[[], list[str]]
 """Waits until all that is committed now is applied everywhere; returns the links that are still behind, in words."""
 
 
-def compare(sites: Sites, fence: Fence) -> Report:
-    """Compare the sites. ``fence`` is called before every look."""
+def compare(sites: Sites, fence: Fence, rules: Rules = DEFAULT_RULES) -> Report:
+    """Compare the sites, each by what the rules entitle it to. ``fence`` is called before every look."""
     report = Report()
     report.undecided += fence()
     if report.undecided:
@@ -40,7 +46,7 @@ def compare(sites: Sites, fence: Fence) -> Report:
     for name in _replicated(sites):
         tables = _agreed(sites, name, report)
         if tables is not None:
-            _compare_table(sites, tables, fence, report)
+            _compare_table(sites, tables, fence, report, entitled(tables, rules, list(sites)))
     _find_parked(sites, report)
     return report
 
@@ -75,21 +81,33 @@ def _require_enlisted(connection: Connection, name: Name) -> Table:
     return describe(connection, *name)
 
 
-def _compare_table(sites: Sites, table: Table, fence: Fence, report: Report) -> None:
-    digests = Digests(table)
-    report.tables[str(table)] = TableResult()
+def _compare_table(sites: Sites, table: Table, fence: Fence, report: Report, audience: Entitled | None) -> None:
+    total = report.tables[str(table)] = TableResult()
+    scopes = [Scope(tuple(sites))] if audience is None else list(audience.scopes())
+    for scope in scopes:
+        result = _compare_scope({name: sites[name] for name in scope.sites}, table, scope, fence, report)
+        total.differing += result.differing
+        for name, rows in result.rows.items() if scope.stamped else ():
+            total.rows[name] = total.rows.get(name, 0) + rows
+    for site, connection in sites.items():
+        report.differences += _ghosts(site, connection, table)
+    if audience is not None:
+        report.differences += exposures(sites, audience, MOST_NAMED)
+
+
+def _compare_scope(sites: Sites, table: Table, scope: Scope, fence: Fence, report: Report) -> TableResult:
+    digests = Digests(table, scope.stamped, scope.columns, scope.rows)
+    result = TableResult()
     for _ in range(LOOKS):
-        if _is_settled(sites, digests, fence, report):
+        if _is_settled(sites, digests, fence, report, result):
             break
     else:
         report.undecided.append(f"{table}: rows differ and keep changing; run verify again when less is written")
-    for site, connection in sites.items():
-        report.differences += _ghosts(site, connection, table)
+    return result
 
 
-def _is_settled(sites: Sites, digests: Digests, fence: Fence, report: Report) -> bool:
+def _is_settled(sites: Sites, digests: Digests, fence: Fence, report: Report, result: TableResult) -> bool:
     """Two looks at a table, with a fence between them. False: what differed has moved meanwhile, and proves nothing."""
-    result = report.tables[str(digests.table)]
     buckets = read_buckets(sites, digests)
     result.rows = row_counts(buckets)
     suspects = read_suspects(sites, digests, differing(buckets))

@@ -25,12 +25,12 @@ _FETCH_ROWS = 2000
 
 _BUCKETS = """
 SELECT left(place, 3), count(*), md5(string_agg(digest, '' ORDER BY place COLLATE "C"))
-  FROM (SELECT {place} AS place, {digest} AS digest FROM {table}) AS rows
+  FROM (SELECT {place} AS place, {digest} AS digest FROM {table} WHERE {rows}) AS rows
  GROUP BY 1"""
 
 _ROWS = """
 SELECT place, key, data, stamps
-  FROM (SELECT {place} AS place, {key} AS key, {data} AS data, {stamps} AS stamps FROM {table}) AS rows
+  FROM (SELECT {place} AS place, {key} AS key, {data} AS data, {stamps} AS stamps FROM {table} WHERE {rows}) AS rows
  WHERE left(place, 3) = ANY (%s)
  ORDER BY place COLLATE "C" """
 
@@ -62,12 +62,16 @@ class Digests:
 
     table: Table
     stamped: bool = True
+    only: frozenset[str] | None = None
+    """The columns that count; None: all of them."""
+    where: sql.Composable | None = None
+    """Which rows count; None: all of them."""
 
     def buckets(self, connection: Connection) -> dict[str, Bucket]:
         """The table's buckets that hold any row."""
         parts = [*self._columns, self._stamps] if self.stamped else self._columns
         digest = sql.SQL("md5(ROW({})::text)").format(sql.SQL(", ").join(parts))
-        query = sql.SQL(_BUCKETS).format(place=self._place, digest=digest, table=self.table.quoted)
+        query = sql.SQL(_BUCKETS).format(place=self._place, digest=digest, table=self.table.quoted, rows=self._rows)
         return {str(name): Bucket(int(str(rows)), str(found)) for name, rows, found in connection.execute(query, ())}
 
     def rows(self, connection: Connection, buckets: Sequence[str]) -> Generator[RowDigest, None, None]:
@@ -78,6 +82,7 @@ class Digests:
             data=sql.SQL("md5(ROW({})::text)").format(sql.SQL(", ").join(self._columns)),
             stamps=sql.SQL("md5(({})::text)").format(self._stamps) if self.stamped else sql.SQL("''"),
             table=self.table.quoted,
+            rows=self._rows,
         )
         with connection.transaction(), closing(connection.cursor("kuroshio_rows")) as cursor:
             cursor.itersize = _FETCH_ROWS
@@ -86,7 +91,8 @@ class Digests:
 
     def columns(self, connection: Connection, key: Sequence[str]) -> dict[str, str] | None:
         """The digest of each column of the row with this key; None: there is no such row."""
-        names = [*self.table.values, *([STAMPS] if self.stamped else [])]
+        counted = [name for name in self.table.values if self.only is None or name in self.only]
+        names = [*counted, *([STAMPS] if self.stamped else [])]
         parts = [
             sql.SQL("md5(ROW({})::text)").format(self._stamps if name == STAMPS else _text(name)) for name in names
         ]
@@ -106,11 +112,19 @@ class Digests:
 
     @property
     def _columns(self) -> list[sql.Composable]:
-        return [_text(name) for name in sorted(column.name for column in self.table.columns)]
+        names = {column.name for column in self.table.columns}
+        return [_text(name) for name in sorted(names if self.only is None else names & self.only)]
+
+    @property
+    def _rows(self) -> sql.Composable:
+        return self.where or sql.SQL("true")
 
     @property
     def _stamps(self) -> sql.Composable:
         stamps = sql.SQL("{0}[1:1] || {0}[3:]").format(Quoted(STAMPS))
+        if self.only is not None:  # marks of what is masked belong to the site
+            unmarked = sql.SQL("kuroshio.unmarked({})").format(Quoted(STAMPS))
+            stamps = sql.SQL("({0})[1:1] || ({0})[3:]").format(unmarked)
         return sql.SQL("ROW({}, {})").format(stamps, Quoted(PARTS)) if self.table.has_parts else stamps
 
     @property
