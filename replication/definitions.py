@@ -4,6 +4,7 @@ of the configuration fit it?"""
 from collections.abc import Mapping
 from typing import Any
 
+from replication.audience import deciding
 from replication.errors import UsageError
 from replication.postgres.catalog import Table
 from sitecfg import ColumnRule, TableRules
@@ -43,19 +44,22 @@ def rules_for(table: Table, rules: TableRules) -> dict[str, Any]:
             columns[name]["owned_by"] = {site: _column(other) for site, other in sorted(rule.owned_by.items())}
         if name in groups:
             columns[name]["group"] = groups[name]
-    return {"owner": rules.owner, "delete": rules.delete, "columns": columns}
+    decided = {"deciding": list(deciding(rules))} if deciding(rules) else {}
+    return {"owner": rules.owner, "delete": rules.delete, "columns": columns, **decided}
 
 
 def _column(rule: ColumnRule) -> dict[str, Any]:
-    return {"rule": rule.rule} if rule.site is None else {"rule": rule.rule, "site": rule.site}
+    return {
+        "rule": rule.rule,
+        **({} if rule.site is None else {"site": rule.site}),
+        **({} if rule.mask is None else {"masked": True}),
+    }
 
 
 def _require_built(table: Table, rules: TableRules) -> None:
     """What a configuration can say and these programs do not carry out yet must not look as if they did."""
-    shared = [name for name, rule in rules.columns.items() if rule.share is not None]
     parents = [name for name, rule in rules.parents.items() if rule != RETURNS]
     for what, found in (
-        ("share", ["the table"] if rules.share is not None else shared),
         ("unique", list(rules.unique_keys)),
         ("parent", parents),
     ):

@@ -30,6 +30,13 @@ def verifier(config: Config, site: Site) -> Verifier:
     return Verifier({name: path.read_bytes() for name, path in paths.items()})
 
 
+def masking_key(site: Site) -> bytes:
+    """What this site's hashes are made with (replication/core/masking.py); it never leaves the site."""
+    path = site.keys.mask
+    _require(path)
+    return path.read_bytes().strip()
+
+
 def _require(path: Path) -> None:
     if not path.is_file():
         raise UsageError(f"the key {path} is missing: the local stack makes keys with `make up`")

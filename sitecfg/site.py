@@ -78,6 +78,11 @@ class Keys(Table):
         """The public key of a site (PEM)."""
         return self.directory / f"{site}.pub"
 
+    @property
+    def mask(self) -> Path:
+        """The secret that hashes are made with, which stand for values that do not leave the site (mode 0600)."""
+        return self.directory / "mask.key"
+
 
 class Limits(Table):
     """The bounds within which a site works alone."""

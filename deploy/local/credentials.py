@@ -11,6 +11,7 @@ from deploy.local.layout import Layout
 from sitecfg import Config, Site
 
 PASSWORD_BYTES = 24
+MASK_BYTES = 32
 
 
 def make(config: Config, layout: Layout) -> None:
@@ -43,6 +44,7 @@ def _make_keys(config: Config) -> None:
     for site in config.sites.values():
         if not site.keys.own.exists():
             _make_once(site.keys.own, _private_pem())
+        _make_once(site.keys.mask, secrets.token_hex(MASK_BYTES))
         public = _public_pem(site.keys.own)
         for holder in config.sites.values():
             holder.keys.directory.mkdir(parents=True, exist_ok=True, mode=0o700)

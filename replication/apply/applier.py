@@ -24,7 +24,7 @@ from replication.postgres import applying
 from replication.postgres.catalog import ForeignKey, Table
 from replication.postgres.connect import Connection
 from replication.postgres.rows import FastRows, Rows, missing_parents
-from replication.wire.message import Section
+from replication.wire.message import MOMENT_OF, Section
 
 
 def is_of_the_moment(fault: psycopg.Error) -> bool:
@@ -94,14 +94,15 @@ class Applier:
         if table is None or not set(section.columns) <= {column.name for column in table.columns}:
             self._park(section, author, everything, "schema", "this site's table lacks the table or a column")
             return
-        latest = max(section.moments, default=0)
+        latest = _latest(section)
         if hlc_of(latest) > now_us() + self.clock_ahead_us:
             self._park(
                 section, author, everything, "clock", "its stamp is further ahead of this site's clock than the bound"
             )
             return
         left: Sequence[int] = everything
-        if self._is_common(table, section):
+        residence = self.tables.residence(table)
+        if self._is_common(table, section) and (residence is None or residence.is_common(section)):
             left = self._set_wise(table, section, author)
         metrics.CHANGES_APPLIED.labels(author.origin, "set").inc(len(section.moments) - len(left))
         metrics.CHANGES_APPLIED.labels(author.origin, "merge").inc(len(left))
@@ -122,6 +123,10 @@ class Applier:
         if orphans:
             self._park(section, author, sorted(orphans), "parent", "a row that it refers to is not here yet")
         left: Sequence[int] = [index for index in range(len(section.moments)) if index not in orphans]
+        residence = self.tables.residence(table)
+        if residence is not None and section.op == "I" and (withheld := residence.withheld_among(section)):
+            rest = [index for index in left if index not in withheld]
+            return sorted({*withheld.difference(orphans), *self._write(table, section, rest)})
         for _ in range(1 if section.op == "I" else _UPDATE_ROUNDS):
             before = len(left)
             left = self._write(table, section, left)
@@ -184,6 +189,11 @@ class Applier:
     def _park(self, section: Section, author: Author, indices: Sequence[int], reason: str, detail: str) -> None:
         for change in changes_of(section, author, indices):
             applying.park(self.connection, change, reason, detail)
+
+
+def _latest(section: Section) -> int:
+    edited = [max(numbers) for name, numbers in section.extra.items() if name.startswith(MOMENT_OF)]
+    return max([*edited, max(section.moments)], default=0) if section.moments else 0
 
 
 def _picker(left: Sequence[int], count: int) -> Callable[[Sequence[Any]], Sequence[Any]]:

@@ -9,6 +9,7 @@ import psycopg
 from replication import events, metrics
 from replication.apply.reader import Link, Reader
 from replication.apply.writer import Writer
+from replication.audience import view_for
 from replication.clock import pause
 from replication.keys import verifier
 from replication.postgres.applying import Reading
@@ -22,11 +23,12 @@ def run(config: Config, site: Site) -> None:
     threading.excepthook = _end
     metrics.serve(site.metrics.apply_port)
     verify = verifier(config, site)
+    view = view_for(config.rules, site.name)
     readings = {peer: Reading(peer) for peer in site.peers}
     writer = Writer(config, site, list(readings.values()))
     _open(writer)
     for peer, line in site.peers.items():
-        link = Link(peer, partial(site.peer_url, peer), line.thin, verify, writer.rules_known)
+        link = Link(peer, partial(site.peer_url, peer), line.thin, verify, writer.rules_known, view.name)
         Reader(link, readings[peer], writer.inbox, partial(writer.place, peer)).start()
     events.logger().info(events.APPLY_STARTED, peers=sorted(site.peers))
     writer.run()

@@ -7,18 +7,19 @@ there yet, a delete, a rule with authority.
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import partial, reduce
 
 from replication import events, metrics
+from replication.apply.residence import Residence
 from replication.apply.tables import Tables
 from replication.core.changes import Change, Key
 from replication.core.concurrency import Passage, had, holder
 from replication.core.conflicts import Conflict, existence_conflict
 from replication.core.deciding import decide
-from replication.core.merge import Row, lives
+from replication.core.merge import Row, lives, merge
 from replication.core.progress import format_lsn
 from replication.core.stamps import site_of
-from replication.postgres import applying, rows, states, tombstones
+from replication.postgres import applying, residency, rows, states, tombstones
 from replication.postgres.catalog import ForeignKey, Table
 from replication.postgres.connect import Connection
 from replication.postgres.states import Local
@@ -46,6 +47,9 @@ class Merger:
             by_key.setdefault(change.key, []).append(change)
         keys = sorted(by_key)
         local = self._read(table, keys, by_key)
+        residence = self.tables.residence(table)
+        if residence is not None:
+            local = residence.remember(local, keys, self.tables.rules(table))
         found = list[Conflict]()
         self._passages.clear()
         with self.connection.pipeline():
@@ -68,12 +72,45 @@ class Merger:
         if newer and tombstones.give_way(self.connection, table, key, self.sites):
             local = states.NOTHING
         rules = self.tables.rules(table)
+        residence = self.tables.residence(table)
+        if residence is not None and self._keep_out(residence, key, local, changes):
+            return []
         decision = decide(local.row, changes, rules, self._concurrent, partial(self._missing_parent, table))
         for change, reason, detail in decision.waits:
             self.park(change, reason, detail)
-        if decision.row != local.row:
-            self._write(table, key, local, decision.row, changes)
+        row = decision.row if residence is None else residence.masked(decision.row)
+        if row != local.row:
+            self._write(table, key, local, row, changes)
+        if residence is not None and row.known:
+            residence.admit(key, local)
+            residence.note(key, local.row, row, changes, rules)
         return decision.conflicts
+
+    def _keep_out(self, residence: Residence, key: Key, local: Local, changes: Sequence[Change]) -> bool:
+        """Where the merged row is not shared with this site: take it away, and keep what must be known of it."""
+        table, column = residence.table, residence.here.rows.column
+        rules = self.tables.rules(table)
+        merged = reduce(lambda row, change: merge(row, change.row(rules), rules), changes, local.row)
+        if column is None or not residence.is_kept_out(merged):
+            return False
+        kept = residence.without_values(merged)
+        if local.visible:
+            states.delete(self.connection, table, key)
+        if kept.deleted:
+            states.entomb(self.connection, table, key, kept, rules, image=True, passed=_passed(changes))
+        residency.withhold(self.connection, table, key, kept, column)
+        residence.note(key, local.row, merged, changes, rules)
+        return True
+
+    def leave(self, table: Table, keys: Sequence[Key]) -> None:
+        """Take away what was written here and may not stay: rows, and the values of columns."""
+        residence, rules = self.tables.residence(table), self.tables.rules(table)
+        if residence is None:
+            return
+        for key, local in states.read(self.connection, table, list(keys), rules).items():
+            row = residence.masked(local.row)
+            if not self._keep_out(residence, key, local, ()) and row != local.row:
+                self._write(table, key, local, row, [])
 
     def _missing_parent(self, table: Table, change: Change) -> str:
         cells = {**dict(zip(table.key, change.key, strict=True)), **change.cells}
@@ -147,9 +184,7 @@ class Merger:
         elif local.visible:
             states.delete(connection, table, key)
         if row.deleted:
-            deletes = sorted((change.committed, change.author.origin) for change in changes if change.op == "D")
-            passed = {origin: format_lsn(committed + 1) for committed, origin in deletes}
-            states.entomb(connection, table, key, row, rules, image=not alive, passed=passed)
+            states.entomb(connection, table, key, row, rules, image=not alive, passed=_passed(changes))
         elif local.entombed:
             states.disinter(connection, table, key)
 
@@ -168,6 +203,12 @@ class Merger:
         if had(theirs, version, known):
             return False
         return site == self.number or not had(holder(version, known), change.moment, [theirs])
+
+
+def _passed(changes: Sequence[Change]) -> dict[str, str]:
+    """Behind what every site must be before the tombstone of these deletes may go."""
+    deletes = sorted((change.committed, change.author.origin) for change in changes if change.op == "D")
+    return {origin: format_lsn(committed + 1) for committed, origin in deletes}
 
 
 def _observe(table: Table, found: Sequence[Conflict]) -> None:

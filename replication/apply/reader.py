@@ -62,6 +62,8 @@ class Link:
     verify: Callable[[str, bytes, bytes], None]
     rules_known: frozenset[str]
     """The versions of the rules that this site has, or had."""
+    view: str = ""
+    """The name of what this site may see of the origin (replication/core/views.py): the stream that it reads."""
 
 
 class Reader(threading.Thread):
@@ -116,7 +118,7 @@ class Reader(threading.Thread):
                 f" {place.position.incarnation}: the origin must be seeded again here"
             )
         self._lsn, self._base_lsn = lsn, header.lineage[0].lsn
-        stream = stream_name(self._link.origin, header.incarnation, self._lane.name)
+        stream = stream_name(self._link.origin, header.incarnation, self._lane.name, self._link.view)
         self._attach(stream, self._offset(stream, place))
 
     def _offset(self, stream: str, place: Place | None) -> Offset:

@@ -1,7 +1,9 @@
 """What this site's tables are, remembered: their columns, their rules, and parents before children."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from replication.apply.residence import Residence, residence_of
 from replication.core.merge import RowRules
 from replication.core.rules import RAISES_EPOCH
 from replication.errors import UsageError
@@ -18,9 +20,13 @@ class Tables:
 
     connection: Connection
     declared: Rules
+    sites: Sequence[str] = ()
+    """All of them, by name, and"""
+    own: str = ""
     _tables: dict[Name, Table | None] = field(default_factory=dict)
     _rules: dict[Name, RowRules] = field(default_factory=dict)
     _ranks: dict[Name, int] = field(default_factory=dict)
+    _residences: dict[Name, Residence | None] = field(default_factory=dict)
 
     def get(self, name: Name) -> Table | None:
         """The table, or None where it is not replicated here."""
@@ -48,6 +54,13 @@ class Tables:
             found = self._rules[table.qualified] = RowRules(columns, declared.delete)
         return found
 
+    def residence(self, table: Table) -> Residence | None:
+        """What this site may have of a table; None where everybody has everything."""
+        name = table.qualified
+        if name not in self._residences:
+            self._residences[name] = residence_of(self.connection, table, self.declared, self.sites, self.own)
+        return self._residences[name]
+
     def with_authority(self, table: Table, columns: tuple[str, ...]) -> list[str]:
         """Of these columns those whose writes may carry an epoch: there a newer moment alone does not win."""
         declared = self.declared.table(str(table))
@@ -67,3 +80,4 @@ class Tables:
         self._tables.clear()
         self._ranks.clear()
         self._rules.clear()
+        self._residences.clear()

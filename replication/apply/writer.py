@@ -26,14 +26,14 @@ from replication.core.changes import Author, Change
 from replication.core.progress import Position, Step, format_lsn, step
 from replication.core.stamps import hlc_of, join_moments
 from replication.errors import InvariantError
-from replication.postgres import applying, capturing, tombstones
+from replication.postgres import applying, capturing, residency, tombstones
 from replication.postgres.applying import Place, Reading
 from replication.postgres.connect import Connection, connect
 from replication.postgres.parameters import register
 from replication.postgres.rows import FastRows
 from replication.postgres.tombstones import Horizon
 from replication.wire.header import Header
-from replication.wire.message import Section, decode_sections, read_header
+from replication.wire.message import WHOLE, Section, decode_sections, read_header
 from sitecfg import Config, Site
 
 BATCH_CHANGES = 6000
@@ -81,7 +81,7 @@ class Writer:
         except psycopg.Error:
             connection.close()  # the one before us may hold the origin for a moment longer
             raise
-        tables = Tables(connection, self._config.rules)
+        tables = Tables(connection, self._config.rules, list(self._config.sites), self._site.name)
         merger = Merger(connection, self._site.number, list(self._config.sites), tables, self._park)
         ahead = int(self._site.limits.clock_ahead_seconds * 1_000_000)
         self._applier = Applier(connection, tables, merger, FastRows(), ahead)
@@ -267,6 +267,7 @@ class Writer:
         if now >= self._next_settle:
             self._next_settle = now + _SETTLE_SECONDS
             self._settle()
+            self._leave()
         if now >= self._next_parked:
             self._next_parked = now + _RETRY_PARKED_SECONDS
             self._retry_parked()
@@ -306,6 +307,14 @@ class Writer:
                 self._settle_all(seen)
             self._horizon = tombstones.horizon(self._connection)
 
+    def _leave(self) -> None:
+        """Take away what was written here and is not shared with this site."""
+        with self._connection.transaction():
+            for name, keys in residency.leaving(self._connection).items():
+                table = self._applier.tables.get(name)
+                if table is not None:
+                    self._applier.merger.leave(table, keys)
+
     def _settle_all(self, seen: Horizon) -> None:
         with self._connection.transaction():
             for name in tombstones.unsettled(self._connection, seen):
@@ -333,7 +342,9 @@ class Writer:
 
 
 def _moments(sections: Sequence[Section]) -> tuple[int, int]:
-    return join_moments([(min(section.moments), max(section.moments)) for section in sections if section.moments])
+    """Of what the origin wrote: a whole row bears the stamps of others."""
+    written = [section.moments for section in sections if section.moments and WHOLE not in section.extra]
+    return join_moments([(min(moments), max(moments)) for moments in written])
 
 
 def _first_line(fault: BaseException) -> str:

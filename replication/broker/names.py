@@ -9,9 +9,9 @@ from typing import Literal
 Lane = Literal["live", "packed"]
 
 
-def stream_name(site: str, incarnation: str, lane: Lane) -> str:
-    """Name the stream of one lane of a site's log."""
-    return f"kuroshio.{site}.{incarnation}.{lane}"
+def stream_name(site: str, incarnation: str, lane: Lane, view: str = "") -> str:
+    """Name the stream of one lane of a site's log, for those who see everything or for those with a narrower view."""
+    return f"kuroshio.{site}.{incarnation}.{view}.{lane}" if view else f"kuroshio.{site}.{incarnation}.{lane}"
 
 
 DIRECTORIES = 10

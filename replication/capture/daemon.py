@@ -7,11 +7,14 @@ from functools import partial
 import psycopg
 
 from replication import events, metrics
+from replication.audience import views_in_use
 from replication.capture.deletes import Deletes
 from replication.capture.fence import FencedError
 from replication.capture.gather import Gatherer
 from replication.capture.session import PART_CHANGES, Session, Tools
 from replication.capture.shapes import Shape, shape_of
+from replication.capture.views import deciding_of, narrower_for
+from replication.capture.wholes import Wholes
 from replication.clock import pause
 from replication.core.rules import HAS_PARTS, RAISES_EPOCH
 from replication.errors import StreamDown, TransientError, UsageError
@@ -28,8 +31,9 @@ _DOWN_SECONDS = 8.0
 """A broker that starts serves its streams within two or three."""
 
 
-def gatherer_for(config: Config, connection: Connection) -> Gatherer:
+def gatherer_for(config: Config, site: Site, connection: Connection) -> Gatherer:
     """A gatherer that asks this database what its tables are."""
+    deciding = deciding_of(config, site)
 
     def shape(relation: Relation) -> Shape | None:
         try:
@@ -39,7 +43,8 @@ def gatherer_for(config: Config, connection: Connection) -> Gatherer:
         rules = config.rules.table(str(table))
         ruled = frozenset(name for name in table.values if RAISES_EPOCH & rules.column(name).names)
         parted = frozenset(name for name in table.values if rules.column(name).rule in HAS_PARTS)
-        return shape_of(relation, table.key, [column.name for column in table.columns], ruled, parted)
+        names = [column.name for column in table.columns]
+        return shape_of(relation, table.key, names, ruled, parted, deciding(table.qualified))
 
     def key_of(schema: str, name: str) -> tuple[str, ...] | None:
         row = connection.execute(
@@ -47,14 +52,25 @@ def gatherer_for(config: Config, connection: Connection) -> Gatherer:
         ).fetchone()
         return tuple(row[0]) if row else None  # type: ignore[arg-type]
 
-    return Gatherer(shape, Deletes(key_of), PART_CHANGES)
+    def parted_of(table: tuple[str, str]) -> frozenset[str]:
+        rules = config.rules.table(".".join(table))
+        return frozenset(name for name, rule in rules.columns.items() if rule.rule in HAS_PARTS)
+
+    deletes = Deletes(key_of, deciding)
+    return Gatherer(shape, deletes, PART_CHANGES, Wholes(key_of, deciding, parted_of, deletes))
 
 
 def run(config: Config, site: Site) -> None:
     """Capture until the process is ended."""
     metrics.serve(site.metrics.capture_port)
     tools = Tools(
-        config, site, signer(site), verifier(config, site), lambda connection: gatherer_for(config, connection)
+        config,
+        site,
+        signer(site),
+        verifier(config, site),
+        partial(gatherer_for, config, site),
+        views_in_use(config, site.name),
+        partial(narrower_for, site),
     )
     failures = 0
     patience = Patience()

@@ -1,8 +1,9 @@
 """Deletes on the wire: the captured insert of a tombstone (pitfall P15: the WAL's own delete carries only the key)."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 
-from replication.capture.gather import Batch, Buffer
+from replication.capture.gather import Batch, Buffer, note_deciders
 from replication.capture.shapes import Plan
 from replication.core.arrays import parse_array
 from replication.errors import InvariantError
@@ -13,10 +14,16 @@ SAW = "saw"
 
 class Deletes:
     """Turns tombstones into the ``D`` sections of their tables. ``key_of`` names a replicated table's key columns, or
-    None where the table is not replicated any more."""
+    None where the table is not replicated any more; ``deciding`` the columns that say who may see a row, which the
+    tombstone's image has."""
 
-    def __init__(self, key_of: Callable[[str, str], tuple[str, ...] | None]) -> None:
+    def __init__(
+        self,
+        key_of: Callable[[str, str], tuple[str, ...] | None],
+        deciding: Callable[[tuple[str, str]], tuple[str, ...]] = lambda _: (),
+    ) -> None:
         self._key_of = key_of
+        self._deciding = deciding
         self._plans: dict[tuple[str, str], Plan | None] = {}
 
     def __call__(self, event: Insert | Update, batch: Batch) -> Buffer | None:
@@ -29,6 +36,8 @@ class Deletes:
         key = parse_array(_text(row["key"]))
         buffer = batch.buffer(plan)
         buffer.add(tuple(part.encode() for part in key if part is not None), int(_text(row["deleted"])), 0)
+        if plan.deciding:
+            note_deciders(buffer, deciders_of(plan, json.loads(_text(row["cells"]))))
         saw = row["saw"]
         buffer.blobs.setdefault(SAW, []).append(saw if type(saw) is bytes else None)
         for name, number in (("life", int(_text(row["life"]))), ("referential", int(_text(row["referential"]) == "t"))):
@@ -40,8 +49,15 @@ class Deletes:
     def _plan(self, table: tuple[str, str]) -> Plan | None:
         if table not in self._plans:
             key = self._key_of(*table)
-            self._plans[table] = Plan(table, "D", key, len(key), _no_pick, ()) if key else None
+            self._plans[table] = (
+                Plan(table, "D", key, len(key), _no_pick, (), deciding=self._deciding(table)) if key else None
+            )
         return self._plans[table]
+
+
+def deciders_of(plan: Plan, cells: Mapping[str, str | None]) -> tuple[bytes | None, ...]:
+    """The values of a plan's deciding columns in a row's image."""
+    return tuple(None if (value := cells.get(name)) is None else value.encode() for name in plan.deciding)
 
 
 def _no_pick(values: Values) -> tuple[bytes | None, ...]:

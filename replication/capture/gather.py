@@ -17,7 +17,7 @@ from replication.core.progress import parse_lsn
 from replication.core.stamps import LIFE, join_moments
 from replication.errors import InvariantError
 from replication.wire.message import COMMIT_LSN, PARTS_OF, SENT_LSN, Section
-from replication.wire.pglogical import Begin, Commit, Insert, Relation, Update
+from replication.wire.pglogical import UNCHANGED, Begin, Commit, Insert, Relation, Update
 
 Describe = Callable[[Relation], Shape | None]
 OWN_SCHEMA = "kuroshio"
@@ -33,10 +33,17 @@ def add_parts(blobs: dict[str, list[bytes | None]], names: Sequence[str], base: 
         blobs.setdefault(PARTS_OF + name, []).append(body.encode())
 
 
+def note_deciders(buffer: "Buffer", values: tuple[object, ...]) -> None:
+    """Keep the values of a row's deciding columns."""
+    if UNCHANGED in values:
+        raise InvariantError(f"{'.'.join(buffer.plan.table)}: a value that decides who may see a row was not sent")
+    buffer.deciders.append(values)  # type: ignore[arg-type]
+
+
 class Buffer:
     """The rows of one section as they come in."""
 
-    __slots__ = ("blobs", "extra", "moments", "plan", "rows", "seen")
+    __slots__ = ("blobs", "deciders", "extra", "moments", "plan", "rows", "seen")
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -45,6 +52,8 @@ class Buffer:
         self.seen: list[int] = []
         self.extra: dict[str, list[int]] = {}
         self.blobs: dict[str, list[bytes | None]] = {}
+        self.deciders: list[tuple[bytes | None, ...]] = []
+        """Of each row the values of the plan's deciding columns, where it has any."""
 
     def add(self, row: tuple[bytes | None, ...], moment: int, seen: int) -> None:
         """Append one change."""
@@ -62,11 +71,12 @@ class Buffer:
         """Move the rows from ``start`` on to a new buffer."""
         tail = Buffer(self.plan)
         tail.rows, tail.moments, tail.seen = self.rows[start:], self.moments[start:], self.seen[start:]
+        tail.deciders = self.deciders[start:]
         for mine, other in ((self.extra, tail.extra), (self.blobs, tail.blobs)):
             for name, column in mine.items():
                 other[name] = column[start:]  # type: ignore[assignment]
                 del column[start:]
-        del self.rows[start:], self.moments[start:], self.seen[start:]
+        del self.rows[start:], self.moments[start:], self.seen[start:], self.deciders[start:]
         return tail
 
     def absorb(self, other: "Buffer") -> None:
@@ -81,6 +91,7 @@ class Buffer:
         self.rows += other.rows
         self.moments += other.moments
         self.seen += other.seen
+        self.deciders += other.deciders
 
     def section(self) -> Section:
         """The section for the wire."""
@@ -135,22 +146,26 @@ class Batch:
         self.claims |= other.claims
 
     def sections(self) -> list[Section]:
-        """The sections for the wire."""
-        return [buffer.section() for buffer in self.buffers.values() if buffer.rows]
+        """The sections for who sees everything, and needs no whole rows (replication/capture/narrowing.py)."""
+        return [buffer.section() for buffer in self.buffers.values() if buffer.rows and not buffer.plan.is_whole]
 
     def moments(self) -> tuple[int, int]:
-        """The least and the greatest moment."""
-        return join_moments([(min(b.moments), max(b.moments)) for b in self.buffers.values() if b.moments])
+        """The least and the greatest moment of what was written here."""
+        written = [buffer.moments for buffer in self.buffers.values() if buffer.moments and not buffer.plan.is_whole]
+        return join_moments([(min(moments), max(moments)) for moments in written])
+
+
+Read = Callable[[Insert | Update, Batch], Buffer | None]
+"""Puts what a row of our own says into its buffer."""
 
 
 class Gatherer:
     """Feeds on decoder events; ``batch`` holds what is complete, ``parts`` what was cut off a large transaction."""
 
-    def __init__(
-        self, describe: Describe, tombstone: Callable[[Insert | Update, Batch], Buffer | None], part_changes: int
-    ) -> None:
+    def __init__(self, describe: Describe, tombstone: Read, part_changes: int, whole: Read = lambda *_: None) -> None:
         self._describe = describe
         self._tombstone = tombstone
+        self._whole = whole
         self._part_changes = part_changes
         self._shapes: dict[int, Shape | None] = {}
         self.batch = Batch()
@@ -220,6 +235,8 @@ class Gatherer:
         plan = shape.insert
         buffer = self.batch.buffer(plan)
         buffer.add(plan.pick(event.values), stamps[0], stamps[1])
+        if shape.decide is not None:
+            note_deciders(buffer, shape.decide(event.values))
         if len(stamps) > 2:
             self._extras(buffer, plan, stamps)
         return buffer
@@ -233,6 +250,8 @@ class Gatherer:
         require_values(row, plan)
         buffer = self.batch.buffer(plan)
         buffer.add(row, newest, stamps[1])
+        if shape.decide is not None:
+            note_deciders(buffer, shape.decide(event.values))
         if plan.authority or LIFE in stamps:
             self._extras(buffer, plan, stamps)
         if plan.parted:
@@ -253,10 +272,12 @@ class Gatherer:
         elif event.relation.name == "claim":
             _, origin, lsn = (bytes(value).decode() for value in event.values)  # type: ignore[arg-type]
             self.batch.claims[origin] = parse_lsn(lsn)
-        elif event.relation.name == "tombstone":
-            buffer = self._tombstone(event, self.batch)
+        elif event.relation.name in ("tombstone", "whole"):
+            read = self._tombstone if event.relation.name == "tombstone" else self._whole
+            buffer = read(event, self.batch)
             if buffer is not None:
-                buffer.set_extra(COMMIT_LSN, self._commit_lsn, 0)
+                if buffer.plan.op == "D":
+                    buffer.set_extra(COMMIT_LSN, self._commit_lsn, 0)
                 self._count(buffer)
 
     def _count(self, buffer: Buffer) -> None:

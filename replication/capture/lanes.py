@@ -62,6 +62,12 @@ class Lanes:
             self.waiting, self.waiting_since_us = Batch(), now_us
         self.waiting.absorb(batch)
 
+    def pass_over(self, batch: Batch) -> None:
+        """Count what holds nothing for these lanes; the next message covers its range."""
+        if batch.end_lsn > self.live.published_lsn:
+            self.changes += batch.changes
+        self.last_commit_us = batch.last_commit_us or self.last_commit_us
+
     def flush_packed(self, now_us: int) -> None:
         """Publish the block that waits for packed."""
         if self.waiting is not None:

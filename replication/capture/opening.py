@@ -4,9 +4,11 @@
    beyond this database's WAL, the database was restored: capture refuses to run (pitfall P1).
 2. A lane that is missing, or ends before what the broker had confirmed, lost its tail: the log is rebuilt from the slot
    under a new incarnation. Peers see duplicates, never a gap (invariant 1).
+3. Each view of this site's rows has lanes of its own (replication/core/views.py). One that is new begins where the slot
+   does, which is behind nobody's position.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from replication.broker.log import last_message
@@ -25,16 +27,41 @@ ReadHeader = Callable[[bytes], Header]
 
 
 @dataclass(frozen=True, slots=True)
-class Tails:
-    """Where the lanes of the log in force end. ``intact`` is false where the log must be rebuilt."""
+class Tail:
+    """Where one view's lanes end."""
 
     live_lsn: int
     packed_lsn: int
     changes: int
+    is_new: bool = False
+    """Nothing is there yet: it opens with an announcement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tails:
+    """Where the lanes of the log in force end, by view. ``intact`` is false where the log must be rebuilt."""
+
+    views: Mapping[str, Tail]
     intact: bool
     announced: bool
     directory: str
     """The stream that announces this log."""
+
+    @property
+    def first(self) -> int:
+        """Up to here all lanes have everything."""
+        return min(min(tail.live_lsn, tail.packed_lsn) for tail in self.views.values())
+
+    @property
+    def last(self) -> int:
+        """Behind this no lane has anything."""
+        return max(max(tail.live_lsn, tail.packed_lsn) for tail in self.views.values())
+
+
+def rebuilt(own: Identity, views: Sequence[str], *, announced: bool, directory: str) -> Tails:
+    """All lanes of a log that begins at this identity's positions."""
+    tail = Tail(own.live_lsn, own.packed_lsn, own.changes, is_new=True)
+    return Tails(dict.fromkeys(views, tail), intact=False, announced=announced, directory=directory)
 
 
 def check_identity(connection: Connection, own: Identity, kept_outside: Collection[str]) -> int:
@@ -68,18 +95,30 @@ class Examiner:
     verify: Callable[[str, bytes, bytes], None]
     gives_up: bool
 
-    def examine(self, own: Identity) -> Tails:
-        """Where the log in force ends, and whether that is where it should."""
+    def examine(self, own: Identity, views: Sequence[str], slot_lsn: int) -> Tails:
+        """Where the log in force ends, and whether that is where it should. ``slot_lsn``: where a new view begins."""
         directory, head = self._directory(own)
         announced = head is not None and head.incarnation == own.incarnation
-        heads = [self._tail(stream_name(own.name, own.incarnation, lane)) for lane in LANES]
-        if None in heads:
-            return Tails(
-                own.live_lsn, own.packed_lsn, own.changes, intact=False, announced=announced, directory=directory
-            )
-        live, packed = (head for head in heads if head is not None)
-        intact = live.to_lsn >= own.live_lsn and packed.to_lsn >= own.packed_lsn
-        return Tails(live.to_lsn, packed.to_lsn, live.changes_total, intact, announced, directory)
+        tails: dict[str, Tail] = {}
+        for view in views:
+            tail = self._lanes(own, view)
+            if tail is None and view not in own.views:
+                tail = Tail(slot_lsn, slot_lsn, own.changes, is_new=True)
+            if tail is None:
+                return rebuilt(own, views, announced=announced, directory=directory)
+            tails[view] = tail
+        intact = all(
+            tail.is_new or (tail.live_lsn >= own.live_lsn and tail.packed_lsn >= own.packed_lsn)
+            for tail in tails.values()
+        )
+        return Tails(tails, intact, announced, directory)
+
+    def _lanes(self, own: Identity, view: str) -> Tail | None:
+        heads = [self._tail(stream_name(own.name, own.incarnation, lane, view)) for lane in LANES]
+        live, packed = heads
+        if live is None or packed is None:
+            return None
+        return Tail(live.to_lsn, packed.to_lsn, live.changes_total)
 
     def _directory(self, own: Identity) -> tuple[str, Header | None]:
         """The first directory that the broker serves, or that is not there yet."""
@@ -112,7 +151,7 @@ class Examiner:
 
 def check_ahead(connection: Connection, tails: Tails) -> None:
     """A log ahead of the WAL was written by a database that is not this one any more."""
-    newest = max(tails.live_lsn, tails.packed_lsn)
+    newest = tails.last
     if tails.intact and newest > capturing.flushed(connection):
         raise FencedError(
             f"the log holds changes up to {format_lsn(newest)}, beyond this database's WAL: the database was restored"

@@ -5,8 +5,9 @@ the broker's lanes end. Nothing is kept in memory across runs.
 """
 
 import select
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from pika.adapters.select_connection import IOLoop
 
@@ -15,10 +16,13 @@ from replication.broker.names import Lane, stream_name
 from replication.broker.publisher import Publisher
 from replication.capture.gather import Gatherer
 from replication.capture.lanes import Lanes, LaneState
-from replication.capture.opening import LANES, Examiner, Tails, check_ahead, check_identity
+from replication.capture.narrowing import Narrower
+from replication.capture.opening import LANES, Examiner, Tail, Tails, check_ahead, check_identity, rebuilt
+from replication.capture.outlets import Outlet, Outlets
 from replication.capture.vectors import Vectors
 from replication.clock import now_us
 from replication.core.progress import format_lsn, stable
+from replication.core.views import View
 from replication.errors import TransientError
 from replication.keys import keep_incarnations, kept_incarnations
 from replication.postgres import capturing, tombstones
@@ -50,6 +54,9 @@ class Tools:
     sign: Callable[[bytes], bytes]
     verify: Callable[[str, bytes, bytes], None]
     gatherer: Callable[[Connection], Gatherer]
+    views: Sequence[View]
+    """What this site's peers may see: the streams there are."""
+    narrower: Callable[[Connection, View], Narrower]
 
 
 class Session:
@@ -72,7 +79,8 @@ class Session:
         self._claimed_us = 0
         self._own: Identity
         self._stream: SlotStream
-        self._lanes: Lanes
+        self._outlets: Outlets
+        self._streams: dict[str, LaneState] = {}
         self._publisher = Publisher(
             self._loop,
             tools.site.broker_url(),
@@ -113,12 +121,13 @@ class Session:
 
     def _opened(self) -> None:
         examiner = Examiner(self._tools.site.broker_url(), self._tools.verify, self._gives_up)
-        tails = examiner.examine(self._own)
+        names = [view.name for view in self._tools.views]
+        tails = examiner.examine(self._own, names, capturing.slot_confirmed(self._connection) or 0)
         check_ahead(self._connection, tails)
         if not tails.intact:
             tails = self._rebuild(tails.directory)
         fresh = not tails.announced
-        streams = [stream_name(self._own.name, self._own.incarnation, lane) for lane in LANES]
+        streams = [stream_name(self._own.name, self._own.incarnation, lane, view) for view in names for lane in LANES]
         self._declare([*streams, tails.directory], lambda: self._begin(tails, opens=fresh))
 
     def _rebuild(self, directory: str) -> Tails:
@@ -134,8 +143,7 @@ class Session:
             keep_incarnations(self._tools.site, token)
             events.logger().warning(events.LOG_REBUILT, incarnation=token, before=own.incarnation, lsn=format_lsn(lsn))
             self._own = capturing.identity(self._connection)
-        own = self._own
-        return Tails(own.live_lsn, own.packed_lsn, own.changes, intact=False, announced=False, directory=directory)
+        return rebuilt(self._own, [view.name for view in self._tools.views], announced=False, directory=directory)
 
     def _declare(self, streams: list[str], done: Callable[[], None]) -> None:
         if not streams:
@@ -151,30 +159,41 @@ class Session:
 
     def _begin(self, tails: Tails, *, opens: bool) -> None:
         own = self._own
-        self._lanes = Lanes(
-            LaneState("live", tails.live_lsn, min(own.live_lsn, tails.live_lsn)),
-            LaneState("packed", tails.packed_lsn, min(own.packed_lsn, tails.packed_lsn)),
-            self._publish,
-            self._header,
-            self._tools.sign,
-            tails.changes,
-        )
-        announcement = self._lanes.announcement(own.lineage, now_us())
-        if not tails.intact:
-            self._lanes.start(announcement, own.live_lsn, now_us())
+        self._outlets = Outlets([self._outlet(view, tails.views[view.name]) for view in self._tools.views])
+        announcement = self._outlets.first.announcement(own.lineage, now_us())
+        for outlet in self._outlets.every:
+            if tails.views[outlet.view].is_new:
+                outlet.lanes.start(announcement, tails.views[outlet.view].live_lsn, now_us())
+        names = [view.name for view in self._tools.views]
+        unread = [
+            stream_name(own.name, own.incarnation, n, view) for view in own.views.difference(names) for n in LANES
+        ]
+        if own.views != frozenset(names):
+            capturing.record_views(self._connection, names)
+            self._loop.call_later(_DELETE_SECONDS, self._guarded(lambda: self._delete(unread)))
         if opens:
             self._publisher.publish(tails.directory, announcement, 0)
             # Later, and once: a damaged stream takes the connection down when it is to be deleted.
             self._loop.call_later(_DELETE_SECONDS, self._guarded(lambda: self._delete(self._superseded())))
         # A log that was lost may have held all that is in the WAL by now.
-        ends = (tails.live_lsn, tails.packed_lsn) if tails.intact else (capturing.flushed(self._connection),)
-        self._gatherer.sent_until = max(ends)
-        start = min(tails.live_lsn, tails.packed_lsn)
+        goes_on = tails.intact and not any(tail.is_new for tail in tails.views.values())
+        self._gatherer.sent_until = tails.last if goes_on else capturing.flushed(self._connection)
+        start = tails.first
         self._stream = SlotStream(self._tools.site.dsn(), SLOT, start, [REPLICATION_SET])
         events.logger().info(events.CAPTURE_STARTED, lsn=format_lsn(start), incarnation=own.incarnation)
         self._served()
         self._watch()
         self._tick()
+
+    def _outlet(self, view: View, tail: Tail) -> Outlet:
+        own = self._own
+        live = LaneState("live", tail.live_lsn, min(own.live_lsn, tail.live_lsn))
+        packed = LaneState("packed", tail.packed_lsn, min(own.packed_lsn, tail.packed_lsn))
+        for lane in (live, packed):
+            self._streams[stream_name(own.name, own.incarnation, lane.name, view.name)] = lane
+        publish = partial(self._publish, view.name)
+        lanes = Lanes(live, packed, publish, self._header, self._tools.sign, tail.changes)
+        return Outlet(view.name, lanes, self._tools.narrower(self._connection, view) if view.name else None)
 
     def _superseded(self) -> list[str]:
         """The lanes of the logs before this one, where every peer has applied all that this one does not hold. Who
@@ -184,7 +203,9 @@ class Session:
         passed = stable([applied.get(peer) for peer in self._tools.config.sites if peer != own.name])
         if passed is None or passed < own.lineage[-1][1]:
             return []
-        return [stream_name(own.name, token, lane) for token, _ in own.lineage[:-1] for lane in LANES]
+        tokens = [token for token, _ in own.lineage[:-1]]
+        views = {"", *own.views, *(view.name for view in self._tools.views)}
+        return [stream_name(own.name, token, lane, view) for token in tokens for view in views for lane in LANES]
 
     def _delete(self, streams: list[str]) -> None:
         if streams:
@@ -234,18 +255,18 @@ class Session:
     def _flush(self) -> None:
         for batch in self._gatherer.take():
             if batch.changes or batch.part or batch.fenced or batch.claims:
-                self._vectors.passed(batch, self._lanes.live.published_lsn)
-                self._lanes.put(batch, now_us())
+                self._vectors.passed(batch, self._outlets.first.live.published_lsn)
+                self._outlets.put(batch, now_us())
                 metrics.TRANSACTIONS_CAPTURED.inc(batch.transactions)
 
-    def _publish(self, lane: Lane, body: bytes, lsn: int) -> None:
-        self._publisher.publish(stream_name(self._own.name, self._own.incarnation, lane), body, lsn)
+    def _publish(self, view: str, lane: Lane, body: bytes, lsn: int) -> None:
+        self._publisher.publish(stream_name(self._own.name, self._own.incarnation, lane, view), body, lsn)
         metrics.CAPTURE_BYTES.labels(lane).inc(len(body))
 
     def _confirmed(self, stream: str, lsn: int) -> None:
-        for lane in (self._lanes.live, self._lanes.packed):
-            if stream.endswith("." + lane.name):
-                lane.confirmed_lsn = max(lane.confirmed_lsn, lsn)
+        lane = self._streams.get(stream)
+        if lane is not None:
+            lane.confirmed_lsn = max(lane.confirmed_lsn, lsn)
         if not self._watching and self._publisher.unconfirmed_bytes < MAX_UNCONFIRMED_BYTES // 2:
             self._watch()
 
@@ -254,13 +275,13 @@ class Session:
     def _tick(self) -> None:
         self._loop.call_later(TICK_SECONDS, self._guarded(self._tick))
         now = now_us()
-        if self._lanes.waiting and _passed(self._lanes.waiting_since_us, now, PACKED_SECONDS):
-            self._lanes.flush_packed(now)
+        self._outlets.each(partial(_flush_packed, now))
         self._heartbeat(now)
         self._vectors.sample(*capturing.sample(self._connection))
-        self._vectors.forget(min(self._lanes.live.published_lsn, self._lanes.packed.published_lsn))
+        self._vectors.forget(self._outlets.published_lsn)
         if passed := self._vectors.take(self._numbers):
-            capturing.record_passage(self._connection, self._own.number, *passed, self._lanes.changes)
+            capturing.record_passage(self._connection, self._own.number, *passed, self._outlets.first.changes)
+        capturing.pass_on(self._connection)
         if _passed(self._claimed_us, now, CLAIM_SECONDS):
             self._claimed_us = now
             tombstones.claim(self._connection)
@@ -271,8 +292,8 @@ class Session:
 
     def _record(self) -> None:
         """Keep what the broker has confirmed, before the slot moves there: one ahead of the record is taken for new."""
-        lanes = self._lanes
-        live, packed = lanes.live.confirmed_lsn, lanes.packed.confirmed_lsn
+        live, packed = self._outlets.confirmed
+        lanes = self._outlets.first
         capturing.record(self._connection, live, packed, lanes.changes, lanes.last_commit_us, "running")
         self._recorded_lsn = min(live, packed)
 
@@ -281,7 +302,10 @@ class Session:
         lsn = self._vectors.newest_lsn
         if lsn is None or self._stream.server_lsn < lsn or self._gatherer.is_open or self._gatherer.batch.transactions:
             return
-        lanes = self._lanes
+        self._outlets.each(partial(self._heartbeat_in, lsn, now))
+
+    @staticmethod
+    def _heartbeat_in(lsn: int, now: int, lanes: Lanes) -> None:
         if _passed(lanes.live.published_us, now, TICK_SECONDS * 1.9):
             lanes.heartbeat(lanes.live, lsn, now)
         if lanes.waiting is None and _passed(lanes.packed.published_us, now, TICK_SECONDS * 4.5):
@@ -290,7 +314,7 @@ class Session:
     def _confirm_slot(self) -> None:
         """The slot lets go of what every peer has durably applied or, past the bound, of what the broker has confirmed;
         never of more than is on record."""
-        own, lanes = self._own, self._lanes
+        own = self._own
         applied = capturing.applied_by_peers(self._connection, own)
         stored = self._recorded_lsn
         peers = [name for name in self._tools.config.sites if name != own.name]
@@ -302,7 +326,12 @@ class Session:
         if beyond:
             events.logger().warning(events.WAL_BOUND_PASSED, held_bytes=held)
         flushed = stored if beyond else min(passed or 0, stored)
-        self._stream.confirm(lanes.live.published_lsn, flushed, ask=True)
+        self._stream.confirm(self._outlets.published_lsn, flushed, ask=True)
+
+
+def _flush_packed(now: int, lanes: Lanes) -> None:
+    if lanes.waiting and _passed(lanes.waiting_since_us, now, PACKED_SECONDS):
+        lanes.flush_packed(now)
 
 
 def _passed(since_us: int, now_us: int, seconds: float) -> bool:

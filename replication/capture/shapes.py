@@ -29,6 +29,10 @@ class Plan(NamedTuple):
     """Extra integers that these cells may carry: (name on the wire, key in the row's stamps)."""
     parted: tuple[str, ...] = ()
     """Those of an update's cells that have parts."""
+    deciding: tuple[str, ...] = ()
+    """The columns of the row that say who may see it; a buffer keeps their values beside its rows."""
+    is_whole: bool = False
+    """Rows as they stand, for those who may see more or less of them than before."""
 
 
 @dataclass(slots=True)
@@ -44,6 +48,8 @@ class Shape:
     _ruled: frozenset[str]
     _parted: frozenset[str]
     parts_at: int | None
+    decide: Pick | None = None
+    """Picks the values of the deciding columns; None where there are none."""
     _updates: dict[tuple[int, ...], Plan] = field(default_factory=dict)
 
     def update(self, keys: tuple[int, ...]) -> Plan:
@@ -52,7 +58,8 @@ class Shape:
         if plan is None:
             names = [self._by_cell[key] for key in keys if key in self._by_cell]
             parted = tuple(name for name in names if name in self._parted)
-            plan = _plan("U", self.table, self._key, names, self._places, self._ruled)._replace(parted=parted)
+            plan = _plan("U", self.table, self._key, names, self._places, self._ruled)
+            plan = plan._replace(parted=parted, deciding=self.insert.deciding)
             self._updates[keys] = plan
         return plan
 
@@ -63,8 +70,10 @@ def shape_of(
     columns: Sequence[str],
     ruled: frozenset[str],
     parted: frozenset[str] = frozenset(),
+    deciding: tuple[str, ...] = (),
 ) -> Shape:
-    """``columns`` are those that travel; ``ruled``: the rule may raise an epoch; ``parted``: the state has parts."""
+    """``columns`` are those that travel; ``ruled``: the rule may raise an epoch; ``parted``: the state has parts;
+    ``deciding``: by what the row holds there, not everybody may see all of it."""
     places = {name: index for index, name in enumerate(relation.columns)}
     if "kuroshio" not in places:
         raise InvariantError(f"{relation.schema}.{relation.name} is sent without its stamps")
@@ -73,13 +82,14 @@ def shape_of(
     return Shape(
         table,
         places["kuroshio"],
-        _plan("I", table, tuple(key), values, places, ruled),
+        _plan("I", table, tuple(key), values, places, ruled)._replace(deciding=deciding),
         places,
         tuple(key),
         {cell_key(name): name for name in values},
         ruled,
         parted,
         places.get("kuroshio_parts"),
+        _picker([places[name] for name in deciding]) if deciding else None,
     )
 
 

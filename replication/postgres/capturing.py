@@ -1,5 +1,6 @@
 """What capture reads from, and keeps in, this site's database."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from psycopg.types.json import Jsonb
@@ -24,17 +25,19 @@ class Identity:
     live_lsn: int
     packed_lsn: int
     changes: int
+    views: frozenset[str] = frozenset({""})
+    """The names of the views that there are streams for."""
 
 
 def identity(connection: Connection) -> Identity:
     """Read who this is. Raises where the database was never initialised."""
     row = connection.execute(
-        "SELECT name, number, incarnation, lineage, live_lsn::text, packed_lsn::text, changes"
+        "SELECT name, number, incarnation, lineage, live_lsn::text, packed_lsn::text, changes, views"
         "  FROM kuroshio.site CROSS JOIN kuroshio.capture"
     ).fetchone()
     if row is None:
         raise InvariantError("this database is not initialised: run python -m replication init")
-    name, number, incarnation, lineage, live, packed, changes = row
+    name, number, incarnation, lineage, live, packed, changes, views = row
     return Identity(
         str(name),
         int(str(number)),
@@ -43,6 +46,7 @@ def identity(connection: Connection) -> Identity:
         parse_lsn(str(live)),
         parse_lsn(str(packed)),
         int(str(changes)),
+        frozenset(map(str, views)),  # type: ignore[call-overload]
     )
 
 
@@ -96,6 +100,16 @@ def record(
         " ELSE commit_time END",
         (format_lsn(live), format_lsn(packed), changes, state, reason, commit_us, commit_us),
     )
+
+
+def record_views(connection: Connection, names: Collection[str]) -> None:
+    """Keep for which views there are streams: one that is missing later was lost."""
+    connection.execute("UPDATE kuroshio.capture SET views = %s", (sorted(names),))
+
+
+def pass_on(connection: Connection) -> None:
+    """Send what apply has noted of rows whose readers changed (replication/postgres/residency.sql)."""
+    connection.execute("SELECT kuroshio.pass_on()")
 
 
 def record_state(connection: Connection, state: str, reason: str) -> None:

@@ -13,7 +13,7 @@ from replication.postgres.connect import Connection
 
 SLOT = "kuroshio"
 REPLICATION_SET = "kuroshio"
-_OWN_TABLES = ("kuroshio.tombstone", "kuroshio.fence", "kuroshio.claim")
+_OWN_TABLES = ("kuroshio.tombstone", "kuroshio.fence", "kuroshio.claim", "kuroshio.whole")
 
 
 def new_incarnation() -> str:
@@ -45,7 +45,7 @@ def _install_schema(connection: Connection) -> None:
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('kuroshio.install'))")
         connection.execute("SET LOCAL client_min_messages = warning")
-        for script in ("schema.sql", "triggers.sql"):
+        for script in ("schema.sql", "triggers.sql", "residency.sql"):
             connection.execute(files(__package__).joinpath(script).read_bytes())
         for (relation,) in connection.execute(
             "SELECT format('%I.%I', nspname, relname) FROM kuroshio.replicated_table"

@@ -9,7 +9,7 @@ CREATE OR REPLACE FUNCTION kuroshio.get(stamps bigint[], key bigint) RETURNS big
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN coalesce(stamps[array_position(stamps, key, 3) + 1], 0);
 
--- kind: 0 moment, 1 epoch, 2 term.
+-- kind: 0 moment, 1 epoch, 2 term, 3 masked here.
 CREATE OR REPLACE FUNCTION kuroshio.cell_key(column_name text, kind int) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (('x' || left(md5(column_name), 8))::bit(32)::bigint | 2147483648) << 2 | kind;
@@ -344,7 +344,8 @@ BEGIN
     NEW.kuroshio := stamps;
     RETURN NEW;
 END $body$ $$, 'on_update_' || suffix, key_differs,
-        shown || CASE WHEN parted THEN ' NEW.kuroshio_parts := OLD.kuroshio_parts;' ELSE '' END,
+        kuroshio.mask_source(relation, replicated.rules) || shown
+            || CASE WHEN parted THEN ' NEW.kuroshio_parts := OLD.kuroshio_parts;' ELSE '' END,
         clock, here.number, coalesce(' || array_remove(ARRAY[' || first_edits || ']::bigint[], NULL);', ';' || first_updates),
         clock, here.number, updates);
 
@@ -375,6 +376,7 @@ END $body$ $$, 'on_delete_' || suffix, head || pinned, schema_name, table_name, 
         ALTER TABLE %1$s ENABLE ALWAYS TRIGGER "~~kuroshio_insert", ENABLE ALWAYS TRIGGER "~~kuroshio_update",
              ENABLE ALWAYS TRIGGER "~~kuroshio_delete", ENABLE ALWAYS TRIGGER "~~kuroshio_truncate";
     $$, relation, 'on_insert_' || suffix, 'on_update_' || suffix, 'on_delete_' || suffix);
+    PERFORM kuroshio.generate_moves(schema_name, table_name);
 END $gen$;
 
 -- Follows DDL. The columns that the functions were made for are compared first: generating alters the table, too.

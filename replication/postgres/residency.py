@@ -1,0 +1,112 @@
+"""What a site keeps of rows that it is not shared (any more), and of moves that it has to pass on (residency.sql)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from replication.core.merge import Row, RowRules
+from replication.core.rules import Cell
+from replication.core.stamps import Stamps, cell_id
+from replication.core.views import Values
+from replication.postgres.catalog import Constant, Table
+from replication.postgres.connect import Connection
+from replication.postgres.parameters import TextArray
+from replication.postgres.rows import key_text, source
+from replication.postgres.states import Key, folded
+from replication.wire.columns import Values as Column
+
+_WITHHELD = """
+  FROM {source} JOIN kuroshio.withheld w ON w.nspname = {schema} AND w.relname = {name} AND w.key = {key}"""
+
+
+def withheld(connection: Connection, table: Table, column: str, keys: Sequence[Key]) -> dict[Key, Row]:
+    """What is known of rows that were withdrawn here: their life, and the cell that decided it."""
+    query = sql.SQL("SELECT s.ordinal, w.life, w.stamps, w.value" + _WITHHELD)
+    rows: list[Any] = connection.execute(
+        _named(query, table), [TextArray(list(part)) for part in zip(*keys, strict=True)]
+    ).fetchall()
+    return {keys[ordinal - 1]: _remembered(column, life, stamps, value) for ordinal, life, stamps, value in rows}
+
+
+def _remembered(column: str, life: int, packed: Sequence[int], value: str | None) -> Row:
+    stamp = Stamps.unpack(packed).of(cell_id(column))
+    return Row(life, cells={column: Cell(stamp, None if value is None else value.encode())})
+
+
+def withheld_among(connection: Connection, table: Table, keys: Sequence[Column]) -> set[int]:
+    """The indices of those rows of a section that were withdrawn here."""
+    query = sql.SQL("SELECT s.ordinal" + _WITHHELD)
+    rows = connection.execute(_named(query, table), [TextArray(list(column)) for column in keys]).fetchall()
+    return {int(str(ordinal)) - 1 for (ordinal,) in rows}
+
+
+def _named(query: sql.SQL, table: Table) -> sql.Composed:
+    return query.format(
+        source=source(table.key), schema=Constant(table.schema), name=Constant(table.name), key=key_text(table)
+    )
+
+
+def withhold(connection: Connection, table: Table, key: Key, row: Row, column: str) -> None:
+    """Remember why a row is not here, and blank what records of it say."""
+    cell = row.cells[column]
+    stamps = Row(row.life, cells={column: cell}).stamps(0).pack()
+    value = None if cell.value is None else cell.value.decode()
+    connection.execute(
+        "INSERT INTO kuroshio.withheld (nspname, relname, key, life, stamps, value) VALUES (%s, %s, %s, %s, %s, %s)"
+        " ON CONFLICT (nspname, relname, key) DO UPDATE SET life = excluded.life, stamps = excluded.stamps,"
+        " value = excluded.value",
+        (*table.qualified, _texts(key), row.life, stamps, value),
+    )
+    blank_records(connection, table, key, None)
+
+
+def blank_records(connection: Connection, table: Table, key: Key, columns: Sequence[str] | None) -> None:
+    """Take the values out of what is on record of a row's conflicts: of some columns, or of all."""
+    connection.execute(
+        "UPDATE kuroshio.conflict SET winner_value = NULL, loser_value = NULL"
+        " WHERE nspname = %s AND relname = %s AND key = %s AND (%s::text[] IS NULL OR column_name = ANY (%s::text[]))",
+        (*table.qualified, _texts(key), None if columns is None else list(columns), list(columns or ())),
+    )
+
+
+def release(connection: Connection, table: Table, key: Key) -> None:
+    """The row is shared with this site again."""
+    connection.execute(
+        "DELETE FROM kuroshio.withheld WHERE nspname = %s AND relname = %s AND key = %s",
+        (*table.qualified, _texts(key)),
+    )
+
+
+def note_move(
+    connection: Connection, table: Table, key: Key, row: Row, rules: RowRules, before: Sequence[Values]
+) -> None:
+    """Have capture pass on who may see a row now: the row as it stands, and what its deciding columns held before."""
+    cells = {name: None if cell.value is None else cell.value.decode() for name, cell in row.cells.items()}
+    held = [{name: None if value is None else value.decode() for name, value in one.items()} for one in before]
+    common = (*table.qualified, _texts(key), row.life)
+    connection.execute(
+        "INSERT INTO kuroshio.moved (nspname, relname, key, life, stamps, cells, parts, before)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+        (*common, row.stamps(0).pack(), Jsonb(cells), folded(row, rules), Jsonb(held)),
+    )
+    if row.deleted:
+        connection.execute(
+            "INSERT INTO kuroshio.moved (nspname, relname, key, life, deleted, saw, cells, before)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+            (*common, row.deleted, row.saw.pack(), Jsonb(cells), Jsonb(held)),
+        )
+
+
+def leaving(connection: Connection) -> Mapping[tuple[str, str], list[Key]]:
+    """Rows that were written here and may not stay; taken off the list."""
+    rows: list[Any] = connection.execute("DELETE FROM kuroshio.leaving RETURNING nspname, relname, key").fetchall()
+    found: dict[tuple[str, str], dict[Key, None]] = {}
+    for schema, name, key in rows:
+        found.setdefault((schema, name), {})[tuple(part.encode() for part in key)] = None
+    return {table: list(keys) for table, keys in found.items()}
+
+
+def _texts(key: Key) -> list[str]:
+    return [part.decode() for part in key]

@@ -1,0 +1,307 @@
+"""Who receives what, on running sites: what may not leave a site is in no byte that does, and what moves arrives whole.
+
+A *canary* is a value that stands nowhere else; it is looked for in all that a stream holds, decoded, and in the text of
+every row of a peer's database: the tables, the tombstones, the conflicts, what waits.
+"""
+
+import time
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from deploy.local.programs import names
+from replication.audience import view_for, views_in_use
+from replication.broker.log import stream_exists
+from replication.broker.names import Lane, stream_name
+from replication.broker.reader import StreamReader
+from replication.wire.message import decode
+from tests.stack.proof.sites import Sites, until
+from tests.stack.stack import running_stack
+
+HERE, FAR, HEADQUARTERS = "shanghai", "us", "taipei"
+TABLE = "public.person"
+LANES: tuple[Lane, Lane] = ("live", "packed")
+RULES = f"""
+[table."{TABLE}"]
+owner = "owner"
+share = {{ column = "owner", map = {{ shanghai = ["shanghai", "taipei"] }} }}
+[table."{TABLE}".column]
+email = {{ share = {{ column = "owner", map = {{ taipei = ["taipei", "shanghai"] }} }}, mask = "hash" }}
+card = {{ share = ["shanghai"], mask = {{ part = 4 }} }}
+born = {{ rule = "frozen", share = ["shanghai"], mask = "nothing" }}
+grade = {{ share = ["shanghai"], mask = "nothing" }}
+[table."public.plain"]
+"""
+CREATE = f"""
+CREATE TABLE {TABLE} (id text PRIMARY KEY, owner text NOT NULL, name text, email text NOT NULL DEFAULT '',
+  card text, born text, grade text NOT NULL DEFAULT 'none', note text);
+CREATE TABLE public.plain (id text PRIMARY KEY, note text)"""
+
+
+@pytest.fixture(scope="module")
+def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
+    folder = tmp_path_factory.mktemp("residency")
+    with running_stack(folder, sites=(HEADQUARTERS, HERE, FAR), rules=RULES, infrastructure_only=True) as stack:
+        found = Sites(stack)
+        found.everywhere(CREATE)
+        done = found.replication("init")
+        assert done.returncode == 0, done.stderr
+        found.add_tables(TABLE, "public.plain")
+        stack.up()
+        yield found
+        found.close()
+
+
+def insert(sites: Sites, site: str, key: str, owner: str, **values: str) -> None:
+    columns, marks = ["id", "owner", *values], ["%s"] * (len(values) + 2)
+    sites.run(
+        site, f"INSERT INTO {TABLE} ({', '.join(columns)}) VALUES ({', '.join(marks)})", (key, owner, *values.values())
+    )
+
+
+def row(sites: Sites, site: str, key: str, columns: str) -> tuple[object, ...] | None:
+    found = sites.run(site, f"SELECT {columns} FROM {TABLE} WHERE id = %s", (key,))
+    return found[0] if found else None
+
+
+def shows(sites: Sites, site: str, key: str, columns: str, *values: object) -> None:
+    """Wait until a site shows this of a row; nothing: until it has none."""
+    wanted = values or None
+    until(
+        f"{site} shows {wanted} of {key}",
+        lambda: row(sites, site, key, columns) == wanted,
+        explain=lambda: f"it shows {row(sites, site, key, columns)}, parked {sites.parked(site)}\n{sites.logs()}",
+    )
+
+
+def settled(sites: Sites) -> None:
+    """All that was committed is applied everywhere, also what was passed on."""
+    for _ in range(2):
+        waited = sites.replication("wait", "--timeout", "60")
+        assert waited.returncode == 0, waited.stdout + waited.stderr + sites.logs()
+        moved = "SELECT 1 FROM kuroshio.moved"
+        until("all is passed on", lambda: not any(sites.run(n, moved) for n in sites.names))  # noqa: B023
+
+
+def sent(sites: Sites, origin: str, reader: str) -> str:
+    """All that the streams which a peer may read of an origin hold, decoded."""
+    incarnation = str(sites.value(origin, "SELECT incarnation FROM kuroshio.site"))
+    view = view_for(sites.stack.config.rules, reader).name
+    found = [b""]
+    for lane in LANES:
+        name = stream_name(origin, incarnation, lane, view)
+        with StreamReader(
+            sites.stack.site(origin).broker_url(), name, "first", prefetch=500, timeout_seconds=10
+        ) as stream:
+            for delivery in stream.deliveries(0.7):
+                if delivery is None:
+                    break
+                stream.ack(delivery)
+                found.append(delivery.body)
+                found += [
+                    value or b""
+                    for section in decode(delivery.body, lambda *_: None).sections
+                    for column in (*section.values, *section.blobs.values())
+                    for value in column
+                ]
+    return b"\n".join(found).decode(errors="replace")
+
+
+def kept(sites: Sites, site: str) -> str:
+    """The text of every row of a site's database that replication wrote."""
+    tables = sites.run(
+        site,
+        "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('kuroshio', 'public')",
+    )
+    return "\n".join(str(line) for (table,) in tables for (line,) in sites.run(site, f"SELECT t::text FROM {table} t"))
+
+
+def test_the_streams_are_those_of_the_views_in_use_and_no_other(sites: Sites) -> None:
+    config = sites.stack.config
+    for site in sites.names:
+        views = [view.name for view in views_in_use(config, site)]
+        query = "SELECT views FROM kuroshio.capture"
+        until(f"{site} has its streams", lambda: sites.value(site, query) == views)  # noqa: B023
+    assert "" not in [view.name for view in views_in_use(config, HERE)]
+    full = stream_name(HERE, str(sites.value(HERE, "SELECT incarnation FROM kuroshio.site")), "live")
+    assert not stream_exists(sites.stack.site(HERE).broker_url(), full), "nobody may see everything, so it is not there"
+
+
+def meet(sites: Sites, *writes: tuple[str, str]) -> None:
+    """What these sites write is concurrent."""
+    daemons = names(sites.stack.config, "apply")
+    sites.stack.supervisor.stop_programs(daemons)
+    for site, statement in writes:
+        sites.run(site, statement)
+        time.sleep(0.01)  # in this order by any clock
+    sites.stack.supervisor.start_programs(daemons)
+
+
+def test_what_may_not_leave_a_site_is_in_no_byte_that_does(sites: Sites) -> None:
+    secret = {"card": "CANARYCARD1234", "born": "CANARYBORN", "grade": "CANARYGRADE"}
+    insert(sites, HERE, "c1", HERE, name="first", email="CANARYMAIL@x", **secret)
+    insert(sites, HERE, "c2", HEADQUARTERS, name="second", email="open@x", **secret)
+    shows(sites, HEADQUARTERS, "c1", "name, email, card, born, grade", "first", "CANARYMAIL@x", "1234", None, "none")
+    shows(sites, FAR, "c2", "name, card, born, grade", "second", "1234", None, "none")
+    hashed = str(sites.value(FAR, f"SELECT email FROM {TABLE} WHERE id = 'c2'"))
+    assert len(hashed) == 16
+    assert "@" not in hashed
+    assert row(sites, FAR, "c1", "*") is None
+
+    # Old values, a conflict, a delete: what is kept of them holds no more than the row did.
+    meet(
+        sites,
+        (HERE, f"UPDATE {TABLE} SET card = 'CANARYNEXT5678', name = 'here' WHERE id = 'c2'"),
+        (FAR, f"UPDATE {TABLE} SET name = 'far' WHERE id = 'c2'"),
+    )
+    shows(sites, FAR, "c2", "card", "5678")
+    shows(sites, HERE, "c2", "name", "far")
+    sites.run(HERE, f"DELETE FROM {TABLE} WHERE id IN ('c1', 'c2')")
+    shows(sites, FAR, "c2", "1")
+    shows(sites, HEADQUARTERS, "c1", "1")
+    settled(sites)
+
+    assert all(canary in kept(sites, HERE) for canary in secret.values()), "the search finds what is there"
+    for peer in (FAR, HEADQUARTERS):
+        for canary in ("CANARYCARD", "CANARYNEXT", "CANARYBORN", "CANARYGRADE"):
+            assert canary not in sent(sites, HERE, peer), (peer, canary)
+            assert canary not in kept(sites, peer), (peer, canary)
+    assert "CANARYMAIL" in sent(sites, HERE, HEADQUARTERS)
+    assert "CANARYMAIL" not in sent(sites, HERE, FAR) + kept(sites, FAR)
+    assert "c1" not in sent(sites, HERE, FAR), "not even its key"
+
+
+def test_a_masked_cell_is_read_only_and_the_others_of_its_row_are_not(sites: Sites) -> None:
+    insert(sites, HERE, "r1", HEADQUARTERS, card="4111222233334444", name="one")
+    shows(sites, FAR, "r1", "card", "4444")
+    with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="column card of public"):
+        sites.run(FAR, f"UPDATE {TABLE} SET card = 'x' WHERE id = 'r1'")
+    sites.run(FAR, f"UPDATE {TABLE} SET card = card, name = 'two' WHERE id = 'r1'")
+    shows(sites, HERE, "r1", "name, card", "two", "4111222233334444")
+    sites.run(HERE, f"UPDATE {TABLE} SET card = '4111222233339999' WHERE id = 'r1'")
+    shows(sites, FAR, "r1", "card, name", "9999", "two")
+
+
+def test_what_a_site_writes_itself_into_a_column_that_is_not_its_own_arrives_where_it_is(sites: Sites) -> None:
+    insert(sites, FAR, "w1", FAR, card="5555666677778888")
+    shows(sites, HERE, "w1", "card", "5555666677778888")
+    shows(sites, HEADQUARTERS, "w1", "card", "8888")
+
+
+def test_a_table_without_such_rules_travels_as_ever(sites: Sites) -> None:
+    sites.run(HERE, "INSERT INTO public.plain VALUES ('p', 'for all')")
+    sites.run(FAR, "INSERT INTO public.plain SELECT g::text, 'many' FROM generate_series(1, 6000) g")
+    sites.converge("public.plain")
+    sites.run(FAR, "DELETE FROM public.plain WHERE id <> 'p'")
+    sites.converge("public.plain")
+
+
+def test_a_row_that_becomes_shared_arrives_whole_and_one_that_ceases_to_be_is_withdrawn(sites: Sites) -> None:
+    insert(sites, HERE, "m1", HERE, name="moves", email="m1@x", note="n" * 9000)
+    shows(sites, HEADQUARTERS, "m1", "name", "moves")
+    sites.run(HEADQUARTERS, f"UPDATE {TABLE} SET name = 'named' WHERE id = 'm1'")
+    shows(sites, HERE, "m1", "name", "named")
+    assert row(sites, FAR, "m1", "1") is None
+    sites.run(HERE, f"UPDATE {TABLE} SET owner = '{FAR}' WHERE id = 'm1'")
+    shows(sites, FAR, "m1", "owner, name, email, length(note)", FAR, "named", "m1@x", 9000)
+    sites.run(FAR, f"UPDATE {TABLE} SET email = 'm1-new@x' WHERE id = 'm1'")
+    shows(sites, HERE, "m1", "email", "m1-new@x")
+    sites.run(HERE, f"UPDATE {TABLE} SET owner = '{HERE}', name = 'back' WHERE id = 'm1'")
+    shows(sites, FAR, "m1", "1")
+    assert not sites.run(FAR, "SELECT FROM kuroshio.tombstone WHERE key = '{m1}'"), "it was not deleted"
+    assert "m1-new@x" not in kept(sites, FAR)
+    shows(sites, HEADQUARTERS, "m1", "owner, name", HERE, "back")
+    sites.run(HERE, f"UPDATE {TABLE} SET owner = '{FAR}' WHERE id = 'm1'")
+    shows(sites, FAR, "m1", "name, email, length(note)", "back", "m1-new@x", 9000)
+
+
+def test_a_site_that_gives_a_row_away_does_not_keep_it(sites: Sites) -> None:
+    insert(sites, FAR, "g1", FAR, name="given away", email="g1@x")
+    shows(sites, HERE, "g1", "name", "given away")
+    sites.run(FAR, f"UPDATE {TABLE} SET owner = '{HERE}' WHERE id = 'g1'")
+    shows(sites, FAR, "g1", "1")
+    shows(sites, HERE, "g1", "owner, email", HERE, "g1@x")
+    shows(sites, HEADQUARTERS, "g1", "owner, email", HERE, "g1@x")
+
+
+def test_an_edit_made_before_hearing_of_the_move_reaches_the_new_readers(sites: Sites) -> None:
+    insert(sites, HERE, "e1", HERE, name="first", note="first")
+    shows(sites, HEADQUARTERS, "e1", "name", "first")
+    meet(
+        sites,
+        (HERE, f"UPDATE {TABLE} SET owner = '{FAR}' WHERE id = 'e1'"),
+        (HEADQUARTERS, f"UPDATE {TABLE} SET note = 'from headquarters' WHERE id = 'e1'"),
+    )
+    shows(sites, FAR, "e1", "owner, name, note", FAR, "first", "from headquarters")
+
+
+def test_a_late_older_change_does_not_bring_a_withdrawn_row_back(sites: Sites) -> None:
+    insert(sites, HEADQUARTERS, "l1", HEADQUARTERS, name="first")
+    shows(sites, FAR, "l1", "name", "first")
+    shows(sites, HERE, "l1", "name", "first")
+    [reading] = [n for n in names(sites.stack.config, "apply") if n.startswith(FAR)]
+    sites.stack.supervisor.stop_programs([reading])
+    sites.run(HEADQUARTERS, f"UPDATE {TABLE} SET note = 'CANARYLATE' WHERE id = 'l1'")
+    shows(sites, HERE, "l1", "note", "CANARYLATE")
+    sites.run(HERE, f"UPDATE {TABLE} SET owner = '{HERE}' WHERE id = 'l1'")
+    shows(sites, HEADQUARTERS, "l1", "owner", HERE)
+    sites.stack.supervisor.start_programs([reading])
+    shows(sites, FAR, "l1", "1")
+    settled(sites)
+    assert row(sites, FAR, "l1", "1") is None
+    until("nothing waits", lambda: not sites.parked(FAR), explain=lambda: str(sites.parked(FAR)))
+    assert "CANARYLATE" not in kept(sites, FAR)
+
+
+def test_of_two_concurrent_moves_everybody_who_had_the_row_hears_the_one_that_holds(sites: Sites) -> None:
+    insert(sites, HEADQUARTERS, "t1", HEADQUARTERS, name="contested")
+    for site in (HERE, FAR):
+        shows(sites, site, "t1", "name", "contested")
+    meet(
+        sites,
+        (FAR, f"UPDATE {TABLE} SET owner = '{FAR}' WHERE id = 't1'"),
+        (HERE, f"UPDATE {TABLE} SET owner = '{HERE}' WHERE id = 't1'"),
+    )
+    shows(sites, FAR, "t1", "1")
+    for site in (HERE, HEADQUARTERS):
+        shows(sites, site, "t1", "owner, name", HERE, "contested")
+
+
+def test_a_delete_that_did_not_know_of_the_move_reaches_the_new_readers(sites: Sites) -> None:
+    insert(sites, HERE, "d1", HERE, name="to be deleted")
+    shows(sites, HEADQUARTERS, "d1", "name", "to be deleted")
+    meet(
+        sites,
+        (HERE, f"UPDATE {TABLE} SET owner = '{FAR}' WHERE id = 'd1'"),
+        (HEADQUARTERS, f"DELETE FROM {TABLE} WHERE id = 'd1'"),
+    )
+    for site in (HERE, HEADQUARTERS):
+        shows(sites, site, "d1", "1")
+    settled(sites)
+    shows(sites, FAR, "d1", "1")
+
+
+def test_what_a_column_hides_follows_the_row_and_comes_back_with_it(sites: Sites) -> None:
+    insert(sites, HEADQUARTERS, "h1", FAR, email="h1@x")
+    shows(sites, FAR, "h1", "email", "h1@x")
+    sites.run(HEADQUARTERS, f"UPDATE {TABLE} SET owner = '{HEADQUARTERS}' WHERE id = 'h1'")
+    until("the hash stands there", lambda: len(str((row(sites, FAR, "h1", "email") or [""])[0])) == 16)
+    assert "h1@x" not in kept(sites, FAR)
+    sites.run(HEADQUARTERS, f"UPDATE {TABLE} SET owner = '{FAR}' WHERE id = 'h1'")
+    shows(sites, FAR, "h1", "email", "h1@x")
+
+
+def test_a_site_that_holds_masks_may_move_a_row_and_the_values_are_sent_by_who_holds_them(sites: Sites) -> None:
+    """Pitfall P8."""
+    insert(sites, HEADQUARTERS, "p1", HEADQUARTERS, email="p1@x", name="masked there")
+    shows(sites, FAR, "p1", "name", "masked there")
+    sites.run(FAR, f"UPDATE {TABLE} SET owner = '{FAR}' WHERE id = 'p1'")
+    shows(sites, FAR, "p1", "email", "p1@x")
+    shows(sites, HEADQUARTERS, "p1", "owner, email", FAR, "p1@x")
+
+
+def test_verify_holds_each_site_to_what_it_is_entitled_to(sites: Sites) -> None:
+    settled(sites)
+    until("all is settled", lambda: not any(sites.parked(name) for name in sites.names))
+    sites.wait_and_verify()
