@@ -44,8 +44,20 @@ def rules_for(table: Table, rules: TableRules) -> dict[str, Any]:
             columns[name]["owned_by"] = {site: _column(other) for site, other in sorted(rule.owned_by.items())}
         if name in groups:
             columns[name]["group"] = groups[name]
-    decided = {"deciding": list(deciding(rules))} if deciding(rules) else {}
-    return {"owner": rules.owner, "delete": rules.delete, "columns": columns, **decided}
+    return {"owner": rules.owner, "delete": rules.delete, "columns": columns, **audience_of(rules)}
+
+
+def audience_of(rules: TableRules) -> dict[str, Any]:
+    """What the triggers must know of who receives what: which columns decide, and which sites receive a row by what its
+    deciding column holds."""
+    share = rules.share
+    found: dict[str, Any] = {"deciding": list(deciding(rules))} if deciding(rules) else {}
+    if share is not None and share.column is not None:
+        found["share"] = {
+            "column": share.column,
+            "map": {value: list(sites) for value, sites in share.by_value.items()},
+        }
+    return found
 
 
 def _column(rule: ColumnRule) -> dict[str, Any]:
@@ -71,7 +83,8 @@ def _require_built(table: Table, rules: TableRules) -> None:
 
 def _require_columns(table: Table, rules: TableRules) -> None:
     named = {*rules.columns, *(name for group in rules.groups.values() for name in group)}
-    unknown = sorted(name for name in {*named, *([rules.owner] if rules.owner else [])} if name not in table.types)
+    decisive = {*deciding(rules), *([rules.owner] if rules.owner else [])}
+    unknown = sorted(name for name in {*named, *decisive} if name not in table.types)
     if unknown:
         raise UsageError(
             f"the rules of {table} name column {', '.join(unknown)}, which it lacks:"

@@ -89,7 +89,7 @@ class _Layout:
         for peer in self.sites:
             if peer != name:
                 door = 200 + 10 * self._number(name) + self._number(peer)
-                yield from self._endpoint(f"peers.{peer}", door, user="peer", secret=f"{peer}.peer")
+                yield from self._endpoint(f"peers.{peer}", door, user=name, secret=f"{peer}.{name}")
                 yield _line("rate", self.rate)
 
     def _endpoint(self, table: str, port: int, user: str | None = None, secret: str | None = None) -> Iterator[str]:

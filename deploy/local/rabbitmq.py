@@ -14,6 +14,7 @@ import pika
 
 from deploy.local import broker_home
 from deploy.local.layout import Layout, is_taken, put
+from replication.audience import view_for
 from sitecfg import Config, Site
 from sitecfg.secrets import read_secret
 
@@ -97,19 +98,34 @@ def _settings(site: Site, folder: Path) -> str:
 
 
 def _definitions(site: Site, config: Config) -> dict[str, Any]:
-    """The site's own daemons may do all; peers may read the streams and do nothing else."""
+    """The site's own daemons may do all. A peer's user may read the streams that are made for the peer, and do nothing
+    else; where several peers have one user, those of all of them."""
     vhost, own = site.broker.vhost, site.broker.user
-    peers = [other.peers[site.name] for other in config.sites.values() if site.name in other.peers]
-    passwords = {peer.user: peer.password_file for peer in peers} | {own: site.broker.password_file}
+    peers = {name: other.peers[site.name] for name, other in config.sites.items() if site.name in other.peers}
+    passwords = {peer.user: peer.password_file for peer in peers.values()} | {own: site.broker.password_file}
     everything = {"configure": ".*", "write": ".*", "read": ".*"}
-    reading = {"configure": "", "write": "", "read": r"^kuroshio\."}
+    streams = {
+        user: "|".join(sorted({_streams(site, config, name) for name, peer in peers.items() if peer.user == user}))
+        for user in passwords
+    }
     return {
         "vhosts": [{"name": vhost}],
         "users": [_user(name, read_secret(path)) for name, path in passwords.items()],
         "permissions": [
-            {"user": name, "vhost": vhost, **(everything if name == own else reading)} for name in passwords
+            {"user": name, "vhost": vhost, **(everything if name == own else _reading(streams[name]))}
+            for name in passwords
         ],
     }
+
+
+def _streams(site: Site, config: Config, peer: str) -> str:
+    """The pattern of what one peer may read here: all streams, or what announces the log and the lanes of its view."""
+    view = view_for(config.rules, peer).name
+    return rf"{site.name}\.(incarnations\.[0-9]+|[0-9a-f]+\.{view}\.(live|packed))$" if view else ""
+
+
+def _reading(streams: str) -> dict[str, str]:
+    return {"configure": "", "write": "", "read": rf"^kuroshio\.({streams})"}
 
 
 def _user(name: str, password: str) -> dict[str, Any]:

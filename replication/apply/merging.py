@@ -19,6 +19,7 @@ from replication.core.deciding import decide
 from replication.core.merge import Row, lives, merge
 from replication.core.progress import format_lsn
 from replication.core.stamps import site_of
+from replication.core.views import NEVER
 from replication.postgres import applying, residency, rows, states, tombstones
 from replication.postgres.catalog import ForeignKey, Table
 from replication.postgres.connect import Connection
@@ -103,13 +104,15 @@ class Merger:
         return True
 
     def leave(self, table: Table, keys: Sequence[Key]) -> None:
-        """Take away what was written here and may not stay: rows, and the values of columns."""
+        """Take away what is here and may not stay: rows, and the values of columns."""
         residence, rules = self.tables.residence(table), self.tables.rules(table)
         if residence is None:
             return
         for key, local in states.read(self.connection, table, list(keys), rules).items():
             row = residence.masked(local.row)
-            if not self._keep_out(residence, key, local, ()) and row != local.row:
+            if residence.here.rows == NEVER:
+                states.delete(self.connection, table, key)
+            elif not self._keep_out(residence, key, local, ()) and row != local.row:
                 self._write(table, key, local, row, [])
 
     def _missing_parent(self, table: Table, change: Change) -> str:

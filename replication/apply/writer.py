@@ -28,6 +28,7 @@ from replication.core.stamps import hlc_of, join_moments
 from replication.errors import InvariantError
 from replication.postgres import applying, capturing, residency, tombstones
 from replication.postgres.applying import Place, Reading
+from replication.postgres.catalog import split_name
 from replication.postgres.connect import Connection, connect
 from replication.postgres.parameters import register
 from replication.postgres.rows import FastRows
@@ -43,6 +44,7 @@ _SETTLE_SECONDS = 2.0
 _RETRY_PARKED_SECONDS = 2.0
 _NOTHING_PARKED_SECONDS = 3.0
 _PARKED_AT_ONCE = 2000
+_LEAVING_AT_ONCE = 1000
 _LOCK_SECONDS = 0.5
 """Less than a user's deadlock_timeout (1 s): who waits for apply, which waits for them, must not become the victim."""
 _GIVES_WAY_TIMES = 20
@@ -67,7 +69,7 @@ class Writer:
         self.rules_known: frozenset[str] = frozenset()
         self._next_tick = self._next_collect = self._next_parked = self._next_settle = 0.0
         self._lock_seconds = 0.0
-        self._retrying = False
+        self._retrying = self._obeyed = False
         self._horizon: Horizon | None = None
 
     def open(self) -> None:
@@ -309,11 +311,25 @@ class Writer:
 
     def _leave(self) -> None:
         """Take away what was written here and is not shared with this site."""
+        if not self._obeyed:
+            self._obey()
+            self._obeyed = True
         with self._connection.transaction():
             for name, keys in residency.leaving(self._connection).items():
                 table = self._applier.tables.get(name)
                 if table is not None:
                     self._applier.merger.leave(table, keys)
+
+    def _obey(self) -> None:
+        """Take away what was here before the rules in force were: they let this site have no more than they say."""
+        tables, names = self._applier.tables, self._config.rules.replicated
+        for table in filter(None, (tables.get(split_name(name)) for name in names)):
+            residence = tables.residence(table)
+            if residence is not None:
+                for keys in residency.beyond(self._connection, table, residence.here).values():
+                    for start in range(0, len(keys), _LEAVING_AT_ONCE):
+                        with self._connection.transaction():
+                            self._applier.merger.leave(table, keys[start : start + _LEAVING_AT_ONCE])
 
     def _settle_all(self, seen: Horizon) -> None:
         with self._connection.transaction():

@@ -10,17 +10,20 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from replication.broker.log import last_message
 from replication.broker.names import DIRECTORIES, Lane, directory_name, stream_name
 from replication.capture.fence import FencedError
 from replication.core.progress import format_lsn
+from replication.definitions import audience_of
 from replication.errors import DecodeError, StreamDown, StreamMissing
 from replication.postgres import capturing
 from replication.postgres.capturing import Identity
 from replication.postgres.connect import Connection
 from replication.wire.header import Header
 from replication.wire.message import read_header
+from sitecfg import Config
 
 LANES: tuple[Lane, Lane] = ("live", "packed")
 ReadHeader = Callable[[bytes], Header]
@@ -62,6 +65,21 @@ def rebuilt(own: Identity, views: Sequence[str], *, announced: bool, directory: 
     """All lanes of a log that begins at this identity's positions."""
     tail = Tail(own.live_lsn, own.packed_lsn, own.changes, is_new=True)
     return Tails(dict.fromkeys(views, tail), intact=False, announced=announced, directory=directory)
+
+
+def check_audience(connection: Connection, config: Config) -> None:
+    """The triggers must know of who receives what as much as the rules say, or a row that moves would stay where it may
+    not: raise :class:`FencedError` otherwise."""
+    for schema, name, made in connection.execute("SELECT nspname, relname, rules FROM kuroshio.replicated_table"):
+        rules = config.rules.table(f"{schema}.{name}")
+        known: Any = made
+        masked = {column for column, rule in known["columns"].items() if rule.get("masked")}
+        told = {key: known[key] for key in ("deciding", "share") if key in known}
+        if told != audience_of(rules) or masked != {column for column, rule in rules.columns.items() if rule.mask}:
+            raise FencedError(
+                f"the triggers of {schema}.{name} were made under other rules of who receives what:"
+                f" run python -m replication add-table {schema}.{name}"
+            )
 
 
 def check_identity(connection: Connection, own: Identity, kept_outside: Collection[str]) -> int:

@@ -17,7 +17,16 @@ from replication.broker.publisher import Publisher
 from replication.capture.gather import Gatherer
 from replication.capture.lanes import Lanes, LaneState
 from replication.capture.narrowing import Narrower
-from replication.capture.opening import LANES, Examiner, Tail, Tails, check_ahead, check_identity, rebuilt
+from replication.capture.opening import (
+    LANES,
+    Examiner,
+    Tail,
+    Tails,
+    check_ahead,
+    check_audience,
+    check_identity,
+    rebuilt,
+)
 from replication.capture.outlets import Outlet, Outlets
 from replication.capture.vectors import Vectors
 from replication.clock import now_us
@@ -93,6 +102,7 @@ class Session:
         """Capture until something breaks, then raise what did."""
         self._own = capturing.identity(self._connection)
         check_identity(self._connection, self._own, kept_incarnations(self._tools.site))
+        check_audience(self._connection, self._tools.config)
         self._publisher.connect()
         try:
             self._loop.start()

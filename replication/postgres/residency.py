@@ -8,9 +8,9 @@ from psycopg.types.json import Jsonb
 
 from replication.core.merge import Row, RowRules
 from replication.core.rules import Cell
-from replication.core.stamps import Stamps, cell_id
-from replication.core.views import Values
-from replication.postgres.catalog import Constant, Table
+from replication.core.stamps import MASKED, SITE_MASK, Stamps, cell_id, cell_key
+from replication.core.views import NEVER, Reach, TableView, Values
+from replication.postgres.catalog import Constant, Quoted, Table
 from replication.postgres.connect import Connection
 from replication.postgres.parameters import TextArray
 from replication.postgres.rows import key_text, source
@@ -97,6 +97,47 @@ def note_move(
             " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
             (*common, row.deleted, row.saw.pack(), Jsonb(cells), Jsonb(held)),
         )
+
+
+def beyond(connection: Connection, table: Table, view: TableView, most: int | None = None) -> dict[str, list[Key]]:
+    """The rows that this site has and may not see (under ""), and those where a column shows what should be masked, by
+    column. What the site wrote itself it may show, in a column and in a table that is shared with others alone."""
+    refused = _refused(view.rows)
+    mine = _OWN.format(moment=sql.SQL("kuroshio[1]"), site_mask=Constant(SITE_MASK))
+    if view.rows == NEVER:
+        refused = sql.SQL("NOT {}").format(mine)
+    conditions: dict[str, sql.Composable] = {"": refused}
+    for name, (reach, _) in view.cells.items():
+        if name in table.types:
+            moment = sql.SQL("coalesce(nullif(kuroshio.get(kuroshio, {}), 0), kuroshio[1])").format(
+                Constant(cell_key(name))
+            )
+            conditions[name] = sql.SQL("NOT {} AND {} AND kuroshio.get(kuroshio, {}) = 0 AND NOT {}").format(
+                refused,
+                _refused(reach),
+                Constant(cell_key(name, MASKED)),
+                _OWN.format(moment=moment, site_mask=Constant(SITE_MASK)),
+            )
+    found = {name: _keys(connection, table, condition, most) for name, condition in conditions.items()}
+    return {name: keys for name, keys in found.items() if keys}
+
+
+_OWN = sql.SQL("({moment} & {site_mask} = (SELECT number FROM kuroshio.site))")
+
+
+def _refused(reach: Reach) -> sql.Composable:
+    """The condition of the rows that it does not reach."""
+    if reach.column is None:
+        return sql.SQL("{}").format(Constant(not reach.always))
+    values = Constant(sorted(value.decode() for value in reach.refused))
+    return sql.SQL("coalesce({}::text = ANY ({}::text[]), false)").format(Quoted(reach.column), values)
+
+
+def _keys(connection: Connection, table: Table, condition: sql.Composable, most: int | None) -> list[Key]:
+    parts = sql.SQL(", ").join(sql.SQL("{}::text").format(Quoted(name)) for name in table.key)
+    query = sql.SQL("SELECT ARRAY[{}] FROM {} WHERE {} ORDER BY 1 LIMIT %s").format(parts, table.quoted, condition)
+    rows: list[Any] = connection.execute(query, (most,)).fetchall()
+    return [tuple(part.encode() for part in key) for (key,) in rows]
 
 
 def leaving(connection: Connection) -> Mapping[tuple[str, str], list[Key]]:

@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS kuroshio.withheld (
     PRIMARY KEY (nspname, relname, key)
 );
 
--- A copy that its own site wrote and is not entitled to; apply takes it away.
+-- Copies that their own site wrote and is not entitled to; apply takes them away.
 CREATE TABLE IF NOT EXISTS kuroshio.leaving (
     nspname      text NOT NULL,
     relname      text NOT NULL,
@@ -70,14 +70,15 @@ CREATE OR REPLACE FUNCTION kuroshio.unmarked(stamps bigint[]) RETURNS bigint[]
     RETURN (SELECT array_agg(number ORDER BY place) FROM unnest(stamps) WITH ORDINALITY AS s(number, place)
              WHERE place < 3 OR stamps[place - (place - 3) % 2] & 3 <> 3);
 
--- The trigger of a table that is decided by columns: an update of one of these carries the row whole.
+-- The triggers of a table that is decided by columns: an update of one of these carries the row whole, and what is written
+-- here for others alone does not stay.
 CREATE OR REPLACE FUNCTION kuroshio.generate_moves(schema_name text, table_name text) RETURNS void
     LANGUAGE plpgsql AS $gen$
 DECLARE
     relation regclass := format('%I.%I', schema_name, table_name)::regclass;
     suffix text := left(md5(schema_name || '.' || table_name), 12);
     replicated kuroshio.replicated_table;
-    key_text text; image text; before text; moves text; parts text;
+    key_text text; image text; before text; moves text; parts text; strays text;
 BEGIN
     SELECT * INTO STRICT replicated FROM kuroshio.replicated_table r WHERE r.nspname = schema_name AND r.relname = table_name;
     SELECT string_agg(format('OLD.%1$I IS DISTINCT FROM NEW.%1$I', name), ' OR '),
@@ -88,6 +89,9 @@ BEGIN
     IF moves IS NULL THEN
         IF EXISTS (SELECT FROM pg_trigger WHERE tgrelid = relation AND tgname = '~~kuroshio_move') THEN
             EXECUTE format('DROP TRIGGER "~~kuroshio_move" ON %s', relation);
+        END IF;
+        IF EXISTS (SELECT FROM pg_trigger WHERE tgrelid = relation AND tgname = '~~kuroshio_stray') THEN
+            EXECUTE format('DROP TRIGGER "~~kuroshio_stray" ON %s', relation);
         END IF;
         RETURN;
     END IF;
@@ -117,4 +121,24 @@ END $body$ $$, 'on_move_' || suffix, schema_name, table_name, key_text, image, p
         CREATE OR REPLACE TRIGGER "~~kuroshio_move" AFTER UPDATE ON %1$s FOR EACH ROW WHEN (%2$s) EXECUTE FUNCTION kuroshio.%3$I();
         ALTER TABLE %1$s ENABLE ALWAYS TRIGGER "~~kuroshio_move";
     $$, relation, moves, 'on_move_' || suffix);
+    SELECT CASE WHEN count(*) > 0 THEN format('NEW.%I::text = ANY (%L)', replicated.rules->'share'->>'column', array_agg(value)) END INTO strays
+      FROM jsonb_each(replicated.rules->'share'->'map') AS m(value, sites), kuroshio.site s WHERE NOT sites ? s.name;
+    IF strays IS NULL THEN
+        IF EXISTS (SELECT FROM pg_trigger WHERE tgrelid = relation AND tgname = '~~kuroshio_stray') THEN
+            EXECUTE format('DROP TRIGGER "~~kuroshio_stray" ON %s', relation);
+        END IF;
+        RETURN;
+    END IF;
+    EXECUTE format($$CREATE OR REPLACE FUNCTION kuroshio.%I() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO, YMD'
+SET IntervalStyle = postgres SET extra_float_digits = 3 SET bytea_output = hex SET lc_monetary = 'C' AS $body$
+BEGIN
+    IF pg_replication_origin_session_is_setup() THEN RETURN NULL; END IF;
+    INSERT INTO kuroshio.leaving (nspname, relname, key) VALUES (%L, %L, ARRAY[%s]);
+    RETURN NULL;
+END $body$ $$, 'on_stray_' || suffix, schema_name, table_name, key_text);
+    EXECUTE format($$
+        CREATE OR REPLACE TRIGGER "~~kuroshio_stray" AFTER INSERT ON %1$s FOR EACH ROW WHEN (%2$s) EXECUTE FUNCTION kuroshio.%3$I();
+        ALTER TABLE %1$s ENABLE ALWAYS TRIGGER "~~kuroshio_stray";
+    $$, relation, strays, 'on_stray_' || suffix);
 END $gen$;

@@ -11,11 +11,15 @@ import psycopg
 import pytest
 
 from deploy.local.programs import names
+from deploy.local.say import Say
+from deploy.local.stack import Stack
 from replication.audience import view_for, views_in_use
 from replication.broker.log import stream_exists
 from replication.broker.names import Lane, stream_name
 from replication.broker.reader import StreamReader
+from replication.errors import BrokerUnavailable
 from replication.wire.message import decode
+from sitecfg import load
 from tests.stack.proof.sites import Sites, until
 from tests.stack.stack import running_stack
 
@@ -51,6 +55,17 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
         stack.up()
         yield found
         found.close()
+
+
+def test_a_peer_cannot_read_what_is_made_for_another(sites: Sites) -> None:
+    full = stream_name(HEADQUARTERS, str(sites.value(HEADQUARTERS, "SELECT incarnation FROM kuroshio.site")), "live")
+    own = sites.stack.site(HERE).peer_url(HEADQUARTERS)
+    until("it is there", lambda: stream_exists(own, full))
+    with (
+        pytest.raises(BrokerUnavailable, match="ACCESS_REFUSED"),
+        StreamReader(sites.stack.site(FAR).peer_url(HEADQUARTERS), full, "first", prefetch=1, timeout_seconds=10),
+    ):
+        pass
 
 
 def insert(sites: Sites, site: str, key: str, owner: str, **values: str) -> None:
@@ -299,6 +314,59 @@ def test_a_site_that_holds_masks_may_move_a_row_and_the_values_are_sent_by_who_h
     sites.run(FAR, f"UPDATE {TABLE} SET owner = '{FAR}' WHERE id = 'p1'")
     shows(sites, FAR, "p1", "email", "p1@x")
     shows(sites, HEADQUARTERS, "p1", "owner, email", FAR, "p1@x")
+
+
+def test_what_a_site_writes_for_others_alone_does_not_stay_there(sites: Sites) -> None:
+    insert(sites, FAR, "s1", HERE, name="for shanghai")
+    for site in (HERE, HEADQUARTERS):
+        shows(sites, site, "s1", "owner, name", HERE, "for shanghai")
+    shows(sites, FAR, "s1", "1")
+
+
+def test_a_transaction_in_parts_arrives_as_far_as_it_is_shared(sites: Sites) -> None:
+    sites.run(
+        HERE,
+        f"INSERT INTO {TABLE} (id, owner, card) SELECT 'large' || g, CASE g % 2 WHEN 0 THEN '{HERE}' ELSE '{FAR}' END,"
+        " 'CANARYLARGE' || g FROM generate_series(1, 11000) g",
+    )
+    count = f"SELECT count(*) FROM {TABLE} WHERE id LIKE 'large%'"
+    until("the shared half is there", lambda: sites.value(FAR, count) == 5500)
+    until("all is there", lambda: sites.value(HEADQUARTERS, count) == 11000)
+    assert "CANARYLARGE" not in sent(sites, HERE, FAR) + kept(sites, FAR)
+    sites.run(HERE, f"UPDATE {TABLE} SET owner = '{HERE}' WHERE id LIKE 'large%'")
+    until("all is withdrawn", lambda: sites.value(FAR, count) == 0)
+    settled(sites)
+    sites.run(HERE, f"DELETE FROM {TABLE} WHERE id LIKE 'large%'")
+    until("all is gone", lambda: sites.value(HEADQUARTERS, count) == 0)
+
+
+def obey(sites: Sites) -> None:
+    """Put the configuration as it is now into force, at all sites."""
+    sites.stack.down()
+    sites.close()
+    sites.stack = Stack(load(sites.stack.config.directory), Say())
+    sites.stack.up(infrastructure_only=True)
+    sites.add_tables(TABLE, "public.plain")
+    sites.stack.up()
+
+
+def test_a_rule_that_comes_later_takes_back_what_it_does_not_share(sites: Sites) -> None:
+    sites.run(HEADQUARTERS, "INSERT INTO public.plain VALUES ('late', 'CANARYRULE'), ('other', 'CANARYRULE')")
+    sites.converge("public.plain")
+    [file] = (sites.stack.config.directory / "rules").glob("*.toml")
+    rules = file.read_text()
+    share = f'share = ["{HEADQUARTERS}", "{HERE}"], mask = "nothing"'
+    file.write_text(
+        rules.replace('"public.plain"]', f'"public.plain"]\n[table."public.plain".column]\nnote = {{ {share} }}')
+    )
+    obey(sites)
+    query = "SELECT note FROM public.plain WHERE id = 'late'"
+    until("the value is taken back", lambda: sites.value(FAR, query) is None, explain=sites.logs)
+    sites.run(HEADQUARTERS, "UPDATE public.plain SET note = 'CANARYNEW' WHERE id = 'late'")
+    until("it goes on", lambda: sites.value(HERE, query) == "CANARYNEW", explain=sites.logs)
+    settled(sites)
+    assert "CANARYNEW" not in kept(sites, FAR)
+    assert "CANARYRULE" not in kept(sites, FAR)
 
 
 def test_verify_holds_each_site_to_what_it_is_entitled_to(sites: Sites) -> None:
