@@ -25,7 +25,8 @@ card = { share = ["us"], mask = { part = 4 } }   # the others get the last four 
 tables = ["public.django_*"]                     # these stay at their site
 ```
 
-What the names mean, and what holds where nothing is said, stands in `sitecfg.rules`.
+What the names mean, and what holds where nothing is said, stands in `sitecfg.rules`; more on `share` and `mask` in
+RESIDENCY.md.
 """
 
 from collections.abc import Mapping
