@@ -198,7 +198,7 @@ class Reader(threading.Thread):
             reader.ack(delivery)
             return
         is_part = header.part is not None and not header.part.is_last
-        decision = Step.APPLY if is_part else step(self._lsn, header.from_lsn, header.to_lsn)
+        decision = self._step(header, is_part=is_part)
         if decision is Step.GAP:
             self._gap(header, offset)
         if decision is Step.APPLY and header.kind != "heartbeat":
@@ -214,6 +214,11 @@ class Reader(threading.Thread):
         self._lsn = max(self._lsn, header.to_lsn)
         if decision is Step.APPLY and self._lane.wants_change((now_us() - header.published_us) / 1e6):
             raise ChangeLane
+
+    def _step(self, header: Header, *, is_part: bool) -> Step:
+        """A part that is not the last ends where it begins, and is staged; a gap before it is one all the same."""
+        decision = step(self._lsn, header.from_lsn, header.to_lsn)
+        return Step.APPLY if is_part and decision is Step.DUPLICATE else decision
 
     def _heard(self, header: Header, size: int) -> None:
         reading, origin = self._reading, self._link.origin

@@ -14,7 +14,7 @@ from deploy.local.programs import names
 from deploy.local.say import Say
 from deploy.local.stack import Stack
 from replication.audience import view_for, views_in_use
-from replication.broker.log import stream_exists
+from replication.broker.log import last_message, stream_exists
 from replication.broker.names import Lane, stream_name
 from replication.broker.reader import StreamReader
 from replication.errors import BrokerUnavailable
@@ -99,27 +99,33 @@ def settled(sites: Sites) -> None:
         until("all is passed on", lambda: not any(sites.run(n, moved) for n in sites.names))  # noqa: B023
 
 
+def stored(url: str, stream: str) -> Iterator[bytes]:
+    """All messages of a stream, up to the one that is the last now."""
+    last = last_message(url, stream)
+    with StreamReader(url, stream, "first", prefetch=500, timeout_seconds=10) as reader:
+        for delivery in reader.deliveries(20.0):
+            assert delivery is not None, f"{stream} ends before its last message"
+            reader.ack(delivery)
+            yield delivery.body
+            if delivery.body == last:
+                return
+
+
 def sent(sites: Sites, origin: str, reader: str) -> str:
     """All that the streams which a peer may read of an origin hold, decoded."""
     incarnation = str(sites.value(origin, "SELECT incarnation FROM kuroshio.site"))
     view = view_for(sites.stack.config.rules, reader).name
-    found = [b""]
+    found = []
     for lane in LANES:
         name = stream_name(origin, incarnation, lane, view)
-        with StreamReader(
-            sites.stack.site(origin).broker_url(), name, "first", prefetch=500, timeout_seconds=10
-        ) as stream:
-            for delivery in stream.deliveries(0.7):
-                if delivery is None:
-                    break
-                stream.ack(delivery)
-                found.append(delivery.body)
-                found += [
-                    value or b""
-                    for section in decode(delivery.body, lambda *_: None).sections
-                    for column in (*section.values, *section.blobs.values())
-                    for value in column
-                ]
+        for body in stored(sites.stack.site(origin).broker_url(), name):
+            found.append(body)
+            found += [
+                value or b""
+                for section in decode(body, lambda *_: None).sections
+                for column in (*section.values, *section.blobs.values())
+                for value in column
+            ]
     return b"\n".join(found).decode(errors="replace")
 
 
