@@ -186,7 +186,13 @@ def _find_missed(table: Table, differs: sql.Composable) -> sql.Composed:
 
 
 def missing_parents(
-    connection: Connection, table: Table, key: ForeignKey, columns: Sequence[str], values: Sequence[Values]
+    connection: Connection,
+    table: Table,
+    key: ForeignKey,
+    columns: Sequence[str],
+    values: Sequence[Values],
+    *,
+    lock: bool = True,
 ) -> set[int]:
     """Lock the live parents FOR KEY SHARE, in key order; return the indices of rows that refer to none (pitfall P2).
     A reference with a NULL in it refers to nothing."""
@@ -199,21 +205,22 @@ def missing_parents(
         return set()
     distinct = list(wanted)
     found = connection.execute(
-        _lock_parents(table, key), [TextArray(list(column)) for column in zip(*distinct, strict=True)]
+        _find_parents(table, key, lock=lock), [TextArray(list(column)) for column in zip(*distinct, strict=True)]
     )
     for (ordinal,) in found.fetchall():
         del wanted[distinct[int(str(ordinal)) - 1]]
     return {index for indices in wanted.values() for index in indices}
 
 
-def _lock_parents(table: Table, key: ForeignKey) -> sql.Composed:
+def _find_parents(table: Table, key: ForeignKey, *, lock: bool) -> sql.Composed:
     matches = sql.SQL(" AND ").join(
         sql.SQL("p.{} = {}").format(Quoted(parent), cast(table, child, place))
         for place, (child, parent) in enumerate(zip(key.columns, key.parent_columns, strict=True))
     )
-    return sql.SQL("SELECT s.ordinal FROM {} JOIN {} p ON {} ORDER BY {} FOR KEY SHARE OF p").format(
+    return sql.SQL("SELECT s.ordinal FROM {} JOIN {} p ON {} ORDER BY {}{}").format(
         source(key.columns),
         Quoted(*key.parent),
         matches,
         sql.SQL(", ").join(Quoted("p", parent) for parent in key.parent_columns),
+        sql.SQL(" FOR KEY SHARE OF p" if lock else ""),
     )

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from psycopg import sql
 
-from replication.postgres.catalog import PARTS, STAMPS, Quoted, Table
+from replication.postgres.catalog import CLAIMS, PARTS, STAMPS, Quoted, Table
 from replication.postgres.connect import Connection
 
 _FETCH_ROWS = 2000
@@ -111,7 +111,8 @@ class Digests:
     @property
     def _stamps(self) -> sql.Composable:
         stamps = sql.SQL("{0}[1:1] || {0}[3:]").format(Quoted(STAMPS))
-        return sql.SQL("ROW({}, {})").format(stamps, Quoted(PARTS)) if self.table.has_parts else stamps
+        own = [stamps, *(Quoted(name) for name in (PARTS, CLAIMS) if name in self.table.own_columns)]
+        return sql.SQL("ROW({})").format(sql.SQL(", ").join(own)) if own[1:] else stamps
 
     @property
     def _with_key(self) -> sql.Composable:
