@@ -111,10 +111,12 @@ class Applier:
         if left:
             self.merger.merge(table, list(changes_of(section, author, left)))
 
-    @staticmethod
-    def _is_common(table: Table, section: Section) -> bool:
+    def _is_common(self, table: Table, section: Section) -> bool:
         """Deletes, updates of a later life, of cells with parts, or of columns that nobody has any more are merged row
-        by row."""
+        by row; so is what a unique key says that PostgreSQL would not enforce."""
+        lax = {name for index, _ in self.tables.unique_keys(table) if not index.immediate for name in index.columns}
+        if not lax.isdisjoint(section.columns):
+            return False
         if section.op == "U":
             return "life" not in section.extra and not section.blobs and len(section.columns) > len(table.key)
         return section.op == "I"

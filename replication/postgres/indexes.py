@@ -10,7 +10,7 @@ from replication.postgres.connect import Connection
 from sitecfg import TableRules, is_text
 
 _INDEXES = """
-SELECT c.relname::text, pg_get_expr(i.indpred, i.indrelid), NOT i.indnullsnotdistinct,
+SELECT c.relname::text, pg_get_expr(i.indpred, i.indrelid), NOT i.indnullsnotdistinct, i.indimmediate,
        ARRAY(SELECT pg_get_indexdef(i.indexrelid, n, false) FROM generate_series(1, i.indnkeyatts) AS n ORDER BY n),
        ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum IN (
              SELECT unnest((i.indkey::int2[])[0 : i.indnkeyatts - 1])
@@ -42,6 +42,8 @@ class UniqueIndex:
     expressions: tuple[str, ...]
     condition: str
     nulls_distinct: bool
+    immediate: bool
+    """False: a deferrable constraint, which PostgreSQL does not enforce on what apply writes: that is a replica's."""
 
 
 def _unique_indexes(connection: Connection, table: Table) -> tuple[UniqueIndex, ...]:
@@ -59,12 +61,12 @@ def _rows(connection: Connection, query: str, name: str) -> list[Any]:
 
 
 def _index(row: Any, computed: dict[str, tuple[str, list[str]]]) -> UniqueIndex:
-    name, condition, nulls_distinct, expressions, columns = row
+    name, condition, nulls_distinct, immediate, expressions, columns = row
     stored: dict[str, None] = {}
     for column in columns:
         stored.update(dict.fromkeys(computed[column][1] if column in computed else [column]))
     reads = tuple((column, computed[column][0]) for column in columns if column in computed)
-    return UniqueIndex(name, tuple(stored), reads, tuple(expressions), condition or "", nulls_distinct)
+    return UniqueIndex(name, tuple(stored), reads, tuple(expressions), condition or "", nulls_distinct, immediate)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from psycopg import sql
 
 from replication.core.stamps import EPOCH, LIFE, TERM, cell_key
-from replication.postgres.catalog import STAMPS, Constant, ForeignKey, Quoted, Table, type_name
+from replication.postgres.catalog import CLAIMS, STAMPS, Constant, ForeignKey, Quoted, Table, type_name
 from replication.postgres.connect import Connection
 from replication.postgres.parameters import BigintArray, TextArray
 from replication.wire.columns import Values
@@ -155,8 +155,9 @@ def _update(table: Table, columns: tuple[str, ...], numbers: tuple[str, ...]) ->
         pairs=sql.SQL(", ").join(sql.SQL("{}, s.moment").format(Constant(key)) for key in keys),
         keys=Constant("{" + ",".join(map(str, keys)) + "}"),
     )
-    write = sql.SQL("UPDATE {table} t SET {sets}, kuroshio = {stamps} FROM {source} WHERE {guards}").format(
+    write = sql.SQL("UPDATE {table} t SET {sets}, kuroshio = {stamps}{claims} FROM {source} WHERE {guards}").format(
         table=table.quoted,
+        claims=_without_claims(names) if CLAIMS in table.own_columns else sql.SQL(""),
         sets=sql.SQL(", ").join(
             sql.SQL("{} = {}").format(Quoted(name), cast(table, name, place + len(table.key)))
             for place, name in enumerate(names)
@@ -167,6 +168,13 @@ def _update(table: Table, columns: tuple[str, ...], numbers: tuple[str, ...]) ->
     )
     missed = sql.SQL("kuroshio.get(t.kuroshio, {}) <> s.moment").format(Constant(keys[0]))
     return Statements(write, _find_missed(table, missed))
+
+
+def _without_claims(names: Sequence[str]) -> sql.Composed:
+    """What is written is claimed no more (replication/core/claims.py)."""
+    return sql.SQL(", {claims} = nullif(t.{claims} - ARRAY[{names}], '{{}}')").format(
+        claims=Quoted(CLAIMS), names=sql.SQL(", ").join(Constant(name) for name in names)
+    )
 
 
 def _guards(numbers: tuple[str, ...]) -> Iterator[sql.Composed]:

@@ -4,7 +4,7 @@ say of all of them together."""
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import psycopg
@@ -49,6 +49,7 @@ class House:
 
     def apply(self, changes: Sequence[Change]) -> None:
         """As the writer does: at once; where the database refuses it, carefully."""
+        changes = [self._seen(change) for change in changes]
         for careful in (False, True):
             try:
                 with self._applying():
@@ -59,6 +60,12 @@ class House:
                 return
             except psycopg.errors.UniqueViolation:
                 assert not careful, "careful apply leaves nothing to the caller"
+
+    def _seen(self, change: Change) -> Change:
+        """An update whose author had seen what is here goes set-wise."""
+        query = f"SELECT kuroshio.newest(kuroshio) FROM {change.table[1]} WHERE id = {change.key[0].decode()}"
+        newest = [int(str(row[0])) for row in self.pair.run(self.pair.alpha, query)]
+        return replace(change, seen=newest[0]) if change.op == "U" and newest and newest[0] < change.moment else change
 
     @contextmanager
     def _applying(self) -> Iterator[None]:
