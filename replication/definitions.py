@@ -7,8 +7,8 @@ from typing import Any
 from replication.audience import deciding
 from replication.errors import UsageError
 from replication.postgres.catalog import Table
+from replication.postgres.indexes import Constraints, unique_keys
 from sitecfg import ColumnRule, TableRules
-from sitecfg.rules import RETURNS
 
 
 def require_same(tables: Mapping[str, Table]) -> None:
@@ -31,10 +31,10 @@ def _difference(first: str, left: Table, other: str, right: Table) -> str | None
     return None
 
 
-def rules_for(table: Table, rules: TableRules) -> dict[str, Any]:
+def rules_for(table: Table, constraints: Constraints, rules: TableRules) -> dict[str, Any]:
     """The rules of a table in the form that its triggers are made from (replication/postgres/triggers.sql)."""
     _require_columns(table, rules)
-    _require_built(table, rules)
+    _require_references(table, constraints, rules)
     groups = {name: list(group) for group in rules.groups.values() for name in group}
     columns: dict[str, dict[str, Any]] = {}
     for name in sorted({*rules.columns, *groups}):
@@ -44,7 +44,11 @@ def rules_for(table: Table, rules: TableRules) -> dict[str, Any]:
             columns[name]["owned_by"] = {site: _column(other) for site, other in sorted(rule.owned_by.items())}
         if name in groups:
             columns[name]["group"] = groups[name]
-    return {"owner": rules.owner, "delete": rules.delete, "columns": columns, **audience_of(rules)}
+    substituted = {key.column for _, key in unique_keys(table, constraints, rules)} - {""}
+    unset = sorted(name for name, rule in rules.parents.items() if rule == "null")
+    references = {column for one in constraints.references if one.name in unset for column in one.columns}
+    claims = {"claims": sorted(substituted | references), "unset": unset} if substituted or unset else {}
+    return {"owner": rules.owner, "delete": rules.delete, "columns": columns, **claims, **audience_of(rules)}
 
 
 def audience_of(rules: TableRules) -> dict[str, Any]:
@@ -68,16 +72,20 @@ def _column(rule: ColumnRule) -> dict[str, Any]:
     }
 
 
-def _require_built(table: Table, rules: TableRules) -> None:
-    """What a configuration can say and these programs do not carry out yet must not look as if they did."""
-    parents = [name for name, rule in rules.parents.items() if rule != RETURNS]
-    for what, found in (
-        ("unique", list(rules.unique_keys)),
-        ("parent", parents),
-    ):
-        if found:
+def _require_references(table: Table, constraints: Constraints, rules: TableRules) -> None:
+    """A rule for a parent needs that foreign key, and ``null`` a reference that can be NULL."""
+    known = {one.name: one for one in constraints.references}
+    grouped = {column for group in rules.groups.values() for column in group}
+    for name, rule in rules.parents.items():
+        if name not in known:
             raise UsageError(
-                f"{table}: the rule {what} of {', '.join(found)} is not carried out yet: take it out of sitecfg/rules"
+                f"the rules of {table} name the foreign key {name}: it has none of that name;"
+                f" there are: {', '.join(sorted(known)) or 'none'}"
+            )
+        if rule == "null" and (fixed := sorted({*table.key, *grouped}.intersection(known[name].columns))):
+            raise UsageError(
+                f'{table}: parent.{name} = "null" cannot be: {", ".join(fixed)} is in the primary key or in a column'
+                ' group. Say "returns" or "falls"'
             )
 
 

@@ -13,6 +13,7 @@ What is enlisted already stays; its rules and sequences are set right.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from graphlib import CycleError, TopologicalSorter
+from typing import Any
 
 from psycopg import sql
 
@@ -21,6 +22,7 @@ from replication.errors import UsageError
 from replication.postgres.catalog import Table, describe, split_name
 from replication.postgres.connect import Connection
 from replication.postgres.enlist import enlist, has_rows, highest_generated, is_enlisted
+from replication.postgres.indexes import constraints
 from replication.verify.digests import Digests
 from replication.verify.suspects import differing, read_buckets, read_suspects, row_counts
 from sitecfg import Config
@@ -63,13 +65,19 @@ class Enlisting:
             if site in self._acting or _exists(connection, name):
                 tables[site] = _described_at(site, connection, name)
         require_same(tables)
-        rules_for(tables[self._acting[0]], self._config.rules.table(".".join(name)))
+        self._rules(tables)
         return tables
+
+    def _rules(self, tables: Mapping[str, Table]) -> dict[str, Any]:
+        """The rules of a table as its triggers want them; its constraints are those at the first acting site."""
+        site = self._acting[0]
+        found = constraints(self._connections[site], tables[site])
+        return rules_for(tables[site], found, self._config.rules.table(str(tables[site])))
 
     def _add_one(self, tables: Mapping[str, Table]) -> str:
         table = tables[self._acting[0]]
         sites = {site: self._connections[site] for site in tables}
-        rules = rules_for(table, self._config.rules.table(str(table)))
+        rules = self._rules(tables)
         new = [site for site in self._acting if not is_enlisted(sites[site], table)]
         with ExitStack() as stack:
             full = [site for site, connection in sites.items() if has_rows(connection, table)]

@@ -10,7 +10,7 @@ files of their own, which are opened only when an address is asked for.
 `sitecfg.example.write` makes a private configuration of any number of sites, for tests.
 """
 
-from .carriable import CARRIABLE, can_carry
+from .carriable import CARRIABLE, can_carry, is_text
 from .config import Config, load
 from .errors import ConfigError, Fault
 from .local import Local
@@ -38,5 +38,6 @@ __all__ = [
     "UniqueRule",
     "Web",
     "can_carry",
+    "is_text",
     "load",
 ]

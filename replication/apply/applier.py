@@ -15,6 +15,7 @@ import psycopg
 
 from replication import metrics
 from replication.apply.merging import Merger
+from replication.apply.presenting import Parent
 from replication.apply.sections import changes_of
 from replication.apply.tables import Tables
 from replication.clock import now_us
@@ -60,13 +61,15 @@ class Applier:
         return _OPS.index(section.op), -rank if section.op == "D" else rank
 
     def _carefully(self, section: Section, author: Author) -> None:
-        try:
-            with self.connection.transaction():
-                self._section(section, author)
-            return
-        except psycopg.Error as fault:
-            if is_of_the_moment(fault):
-                raise
+        """Set-wise; else merged together, which settles who holds a unique key; else row by row."""
+        for set_wise in (True, False):
+            try:
+                with self.connection.transaction():
+                    self._section(section, author, set_wise=set_wise)
+                return
+            except psycopg.Error as fault:
+                if is_of_the_moment(fault):
+                    raise
         for change in changes_of(section, author, range(len(section.moments))):
             self.merge_or_park(change)
 
@@ -88,7 +91,7 @@ class Applier:
             )
             return False
 
-    def _section(self, section: Section, author: Author) -> None:
+    def _section(self, section: Section, author: Author, *, set_wise: bool = True) -> None:
         table = self.tables.get(section.table)
         everything = range(len(section.moments))
         if table is None or not set(section.columns) <= {column.name for column in table.columns}:
@@ -101,55 +104,67 @@ class Applier:
             )
             return
         left: Sequence[int] = everything
-        residence = self.tables.residence(table)
-        if self._is_common(table, section) and (residence is None or residence.is_common(section)):
+        if set_wise and self._is_common(table, section):
             left = self._set_wise(table, section, author)
         metrics.CHANGES_APPLIED.labels(author.origin, "set").inc(len(section.moments) - len(left))
         metrics.CHANGES_APPLIED.labels(author.origin, "merge").inc(len(left))
         if left:
             self.merger.merge(table, list(changes_of(section, author, left)))
 
-    @staticmethod
-    def _is_common(table: Table, section: Section) -> bool:
+    def _is_common(self, table: Table, section: Section) -> bool:
         """Deletes, updates of a later life, of cells with parts, or of columns that nobody has any more are merged row
-        by row."""
+        by row; so is what a unique key says that PostgreSQL would not enforce, and what may move a row to other
+        readers."""
+        lax = {name for index, _ in self.tables.unique_keys(table) if not index.immediate for name in index.columns}
+        residence = self.tables.residence(table)
+        if not lax.isdisjoint(section.columns) or not (residence is None or residence.is_common(section)):
+            return False
         if section.op == "U":
             return "life" not in section.extra and not section.blobs and len(section.columns) > len(table.key)
         return section.op == "I"
 
     def _set_wise(self, table: Table, section: Section, author: Author) -> Sequence[int]:
         """Write what fits; return the indices of what does not."""
-        orphans = self._orphans(table, section)
+        orphans, derived = self._without_parents(table, section)
         if orphans:
             self._park(section, author, sorted(orphans), "parent", "a row that it refers to is not here yet")
-        left: Sequence[int] = [index for index in range(len(section.moments)) if index not in orphans]
         residence = self.tables.residence(table)
-        if residence is not None and section.op == "I" and (withheld := residence.withheld_among(section)):
-            rest = [index for index in left if index not in withheld]
-            return sorted({*withheld.difference(orphans), *self._write(table, section, rest)})
+        if residence is not None and section.op == "I":
+            derived |= residence.withheld_among(section) - orphans
+        aside = orphans | derived
+        left: Sequence[int] = [index for index in range(len(section.moments)) if index not in aside]
         for _ in range(1 if section.op == "I" else _UPDATE_ROUNDS):
             before = len(left)
             left = self._write(table, section, left)
             if not left or len(left) == before:
                 break
-        return left
+        return [*left, *sorted(derived)]
 
-    def _orphans(self, table: Table, section: Section) -> set[int]:
-        orphans: set[int] = set()
+    def _without_parents(self, table: Table, section: Section) -> tuple[set[int], set[int]]:
+        """The rows whose parent is not here yet, and those that are to be merged because it is out of sight."""
+        orphans, derived = set[int](), set[int]()
         for key in table.foreign_keys:
             if set(key.columns) <= set(section.columns):
                 missing = missing_parents(self.connection, table, key, section.columns, section.values)
                 if missing and key.parent == table.qualified:
                     missing -= self._born_here(table, section, key.columns, missing)
-                orphans |= self._bring_back(section, key, missing) if missing else missing
-        return orphans
+                for index, found in self._parents(table, section, key, missing).items():
+                    if found is Parent.UNKNOWN:
+                        orphans.add(index)
+                    elif found is not Parent.THERE:
+                        derived.add(index)
+        return orphans, derived - orphans
 
-    def _bring_back(self, section: Section, key: ForeignKey, missing: set[int]) -> set[int]:
-        """Of the rows without a parent, those whose parent was not merely deleted."""
+    def _parents(self, table: Table, section: Section, key: ForeignKey, missing: set[int]) -> dict[int, Parent]:
+        """What there is of the parents that are not visible; those that have to, return."""
         places = [section.columns.index(name) for name in key.columns]
-        parents: dict[int, Any] = {index: tuple(section.values[place][index] for place in places) for index in missing}
-        back = self.merger.bring_back(key, sorted(set(parents.values())))
-        return {index for index in missing if parents[index] not in back}
+        wanted: dict[int, Any] = {index: tuple(section.values[place][index] for place in places) for index in missing}
+        found = self.merger.presenter.find_parents(table, key, set(wanted.values()))
+        dead = [parent for parent, what in found.items() if what is Parent.DEAD]
+        if dead and self.tables.rules(table).parent(key.name) == "returns":
+            back = self.merger.presenter.bring_back(key, dead)
+            found |= {parent: Parent.THERE if parent in back else Parent.UNKNOWN for parent in dead}
+        return {index: found[parent] for index, parent in wanted.items()}
 
     @staticmethod
     def _born_here(table: Table, section: Section, columns: tuple[str, ...], missing: set[int]) -> set[int]:

@@ -6,22 +6,23 @@ there yet, a delete, a rule with authority.
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial, reduce
 
 from replication import events, metrics
+from replication.apply.presenting import Parent, Presenter, refers
 from replication.apply.residence import Residence
 from replication.apply.tables import Tables
 from replication.core.changes import Change, Key
 from replication.core.concurrency import Passage, had, holder
 from replication.core.conflicts import Conflict, existence_conflict
-from replication.core.deciding import decide
-from replication.core.merge import Row, lives, merge
+from replication.core.deciding import Decision, decide
+from replication.core.merge import Row, merge
 from replication.core.progress import format_lsn
 from replication.core.stamps import site_of
 from replication.core.views import NEVER
-from replication.postgres import applying, residency, rows, states, tombstones
-from replication.postgres.catalog import ForeignKey, Table
+from replication.postgres import applying, residency, states, tombstones
+from replication.postgres.catalog import Table
 from replication.postgres.connect import Connection
 from replication.postgres.states import Local
 
@@ -39,7 +40,11 @@ class Merger:
     """All of them, by name."""
     tables: Tables
     park: Park
+    presenter: Presenter = field(init=False)
     _passages: dict[int, list[Passage]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.presenter = Presenter(self.connection, self.tables)
 
     def merge(self, table: Table, changes: Sequence[Change]) -> None:
         """Merge changes of one table, all that concern a row together. Writes are pipelined."""
@@ -51,12 +56,16 @@ class Merger:
         residence = self.tables.residence(table)
         if residence is not None:
             local = residence.remember(local, keys, self.tables.rules(table))
-        found = list[Conflict]()
+        found, due = list[Conflict](), self.presenter.sharers(table, keys)
         self._passages.clear()
         with self.connection.pipeline():
             for key in keys:
-                found += self._merge_row(table, key, local.get(key, states.NOTHING), by_key[key])
+                decision = self._merge_row(table, key, local.get(key, states.NOTHING), by_key[key])
+                found += decision.conflicts
+                if decision.row.known:
+                    due.add(key)
             applying.record_conflicts(self.connection, found)
+        self.presenter.derive(table, due)
         _observe(table, found)
 
     def _read(self, table: Table, keys: list[Key], by_key: Mapping[Key, list[Change]]) -> dict[Key, Local]:
@@ -68,14 +77,14 @@ class Merger:
             local |= states.read(self.connection, table, unknown, rules)
         return local
 
-    def _merge_row(self, table: Table, key: Key, local: Local, changes: list[Change]) -> list[Conflict]:
-        newer = local.entombed and not local.visible and any(c.op != "D" and c.life <= local.row.life for c in changes)
+    def _merge_row(self, table: Table, key: Key, local: Local, changes: list[Change]) -> Decision:
+        newer = local.entombed and not local.exists and any(c.op != "D" and c.life <= local.row.life for c in changes)
         if newer and tombstones.give_way(self.connection, table, key, self.sites):
             local = states.NOTHING
         rules = self.tables.rules(table)
         residence = self.tables.residence(table)
         if residence is not None and self._keep_out(residence, key, local, changes):
-            return []
+            return Decision(Row())
         decision = decide(local.row, changes, rules, self._concurrent, partial(self._missing_parent, table))
         for change, reason, detail in decision.waits:
             self.park(change, reason, detail)
@@ -85,7 +94,7 @@ class Merger:
         if residence is not None and row.known:
             residence.admit(key, local)
             residence.note(key, local.row, row, changes, rules)
-        return decision.conflicts
+        return decision
 
     def _keep_out(self, residence: Residence, key: Key, local: Local, changes: Sequence[Change]) -> bool:
         """Where the merged row is not shared with this site: take it away, and keep what must be known of it."""
@@ -96,9 +105,11 @@ class Merger:
             return False
         kept = residence.without_values(merged)
         if local.visible:
-            states.delete(self.connection, table, key)
+            self.presenter.remove(table, key)
         if kept.deleted:
             states.entomb(self.connection, table, key, kept, rules, image=True, passed=_passed(changes))
+        elif local.entombed:
+            states.disinter(self.connection, table, key)
         residency.withhold(self.connection, table, key, kept, column)
         residence.note(key, local.row, merged, changes, rules)
         return True
@@ -108,43 +119,28 @@ class Merger:
         residence, rules = self.tables.residence(table), self.tables.rules(table)
         if residence is None:
             return
+        due = self.presenter.sharers(table, keys)
         for key, local in states.read(self.connection, table, list(keys), rules).items():
             row = residence.masked(local.row)
             if residence.here.rows == NEVER:
-                states.delete(self.connection, table, key)
+                self.presenter.remove(table, key)
             elif not self._keep_out(residence, key, local, ()) and row != local.row:
                 self._write(table, key, local, row, [])
+        self.presenter.derive(table, due)
 
-    def _missing_parent(self, table: Table, change: Change) -> str:
-        cells = {**dict(zip(table.key, change.key, strict=True)), **change.cells}
+    def _missing_parent(self, table: Table, key: Key, row: Row) -> str:
+        rules = self.tables.rules(table)
         for reference in table.foreign_keys:
-            if change.op == "D" or not set(reference.columns) <= cells.keys():
+            parent = refers(table, reference, key, row)
+            if parent is None:
                 continue
-            parent = tuple(cells[name] for name in reference.columns)
-            if reference.parent == table.qualified and parent == change.key:
+            found = self.presenter.find_parents(table, reference, [parent])[parent]
+            returns = rules.parent(reference.name) == "returns"
+            if found is Parent.DEAD and returns and self.presenter.bring_back(reference, [parent]):
                 continue
-            values = [[value] for value in parent]
-            missing = rows.missing_parents(self.connection, table, reference, reference.columns, values)
-            if missing and not self.bring_back(reference, [parent]):  # type: ignore[list-item]
+            if found is Parent.UNKNOWN or (found is Parent.DEAD and returns):
                 return f"{'.'.join(reference.parent)} has no row for ({', '.join(reference.columns)})"
         return ""
-
-    def bring_back(self, reference: ForeignKey, keys: Sequence[Key]) -> set[Key]:
-        """Make deleted parents visible again, because a live row refers to them; return those that are visible now.
-
-        A parent's visibility is a function of the live rows: it lives, or a visible row refers to it. It comes back
-        its own stamps, and its tombstone stays beside it, so that it goes when the last such row does (`release`).
-        """
-        table = self.tables.get(reference.parent)
-        if table is None or table.key != reference.parent_columns:
-            return set()
-        rules = self.tables.rules(table)
-        local = states.read(self.connection, table, list(keys), rules)
-        for key, state in local.items():
-            if not state.visible and state.row.known:
-                states.insert(self.connection, table, key, state.row, state.row.newest, rules)
-                states.entomb(self.connection, table, key, state.row, rules, image=False, passed={})
-        return {key for key, state in local.items() if state.visible or state.row.known}
 
     def settle(self, table: Table, keys: Sequence[Key]) -> None:
         """Decide on rows that were inserted here while their delete was applied: by the table's rule, like any other
@@ -154,42 +150,40 @@ class Merger:
             row = state.row
             if state.shown is None or not row.deleted:
                 continue
-            stays = lives(row, rules) or states.has_children(self.connection, table, key)
+            stays = self.presenter.exists(table, key, state, row)
             outlived = state.shown.life < row.life
             if outlived or not stays:
-                states.delete(self.connection, table, key)
+                self.presenter.remove(table, key)
                 lost = existence_conflict(table.qualified, key, row.deleted, state.shown.newest, rules)
                 applying.record_conflicts(self.connection, [lost])
                 _observe(table, [lost])
             if outlived and stays:
-                states.insert(self.connection, table, key, row, row.newest, rules)
-            states.entomb(self.connection, table, key, row, rules, image=not stays, passed={})
+                self.presenter.show(table, key, replace(state, shown=None), row)
+            else:
+                states.entomb(self.connection, table, key, row, rules, image=not stays)
+        self.presenter.derive(table, keys)
 
     def release(self, table: Table, keys: Sequence[Key]) -> None:
         """Let deleted rows go that came back, or stayed, for rows which are gone by now."""
         rules = self.tables.rules(table)
         for key, state in states.read(self.connection, table, list(keys), rules).items():
-            if state.visible and not lives(state.row, rules) and not states.has_children(self.connection, table, key):
-                states.delete(self.connection, table, key)
-                states.entomb(self.connection, table, key, state.row, rules, image=True, passed={})
+            if state.visible and not self.presenter.exists(table, key, state, state.row):
+                self.presenter.remove(table, key)
+                states.entomb(self.connection, table, key, state.row, rules, image=True)
+        self.presenter.follow()
 
     def _write(self, table: Table, key: Key, local: Local, row: Row, changes: list[Change]) -> None:
-        connection, rules = self.connection, self.tables.rules(table)
-        alive = lives(row, rules) or (local.visible and states.has_children(connection, table, key))
-        if alive and local.shown is not None:
-            before = local.shown.cells
-            changed = [
-                n for n in table.values if n in row.cells and (n not in before or row.cells[n].value != before[n].value)
-            ]
-            states.update(connection, table, key, row, changed, row.newest, rules)
-        elif alive:
-            states.insert(connection, table, key, row, row.newest, rules)
-        elif local.visible:
-            states.delete(connection, table, key)
+        if self.presenter.exists(table, key, local, row):
+            self.presenter.show(table, key, local, row, _passed(changes))
+            return
+        if local.visible:
+            self.presenter.remove(table, key)
         if row.deleted:
-            states.entomb(connection, table, key, row, rules, image=not alive, passed=_passed(changes))
+            states.entomb(
+                self.connection, table, key, row, self.tables.rules(table), image=True, passed=_passed(changes)
+            )
         elif local.entombed:
-            states.disinter(connection, table, key)
+            states.disinter(self.connection, table, key)
 
     def _passages_of(self, site: int) -> list[Passage]:
         if site not in self._passages:

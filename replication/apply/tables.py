@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from replication.apply.residence import Residence, residence_of
+from replication.core.claims import UniqueKey
 from replication.core.merge import RowRules
 from replication.core.rules import RAISES_EPOCH
 from replication.errors import UsageError
-from replication.postgres.catalog import Table, describe
+from replication.postgres.catalog import ForeignKey, Table, describe
 from replication.postgres.connect import Connection
+from replication.postgres.indexes import UniqueIndex, constraints, unique_keys
 from sitecfg import Rules
 
 Name = tuple[str, str]
@@ -27,6 +29,8 @@ class Tables:
     _rules: dict[Name, RowRules] = field(default_factory=dict)
     _ranks: dict[Name, int] = field(default_factory=dict)
     _residences: dict[Name, Residence | None] = field(default_factory=dict)
+    _unique: dict[Name, list[tuple[UniqueIndex, UniqueKey]]] = field(default_factory=dict)
+    _hides: dict[Name, bool] = field(default_factory=dict)
 
     def get(self, name: Name) -> Table | None:
         """The table, or None where it is not replicated here."""
@@ -51,7 +55,7 @@ class Tables:
         if found is None:
             declared = self.declared.table(str(table))
             columns = {name: declared.column(name).rule for name in table.values}
-            found = self._rules[table.qualified] = RowRules(columns, declared.delete)
+            found = self._rules[table.qualified] = RowRules(columns, declared.delete, declared.parents)
         return found
 
     def residence(self, table: Table) -> Residence | None:
@@ -66,6 +70,48 @@ class Tables:
         declared = self.declared.table(str(table))
         return [name for name in columns if name not in table.key and RAISES_EPOCH & declared.column(name).names]
 
+    def unique_keys(self, table: Table) -> list[tuple[UniqueIndex, UniqueKey]]:
+        """The unique keys of a table besides its primary key."""
+        found = self._unique.get(table.qualified)
+        if found is None:
+            declared = self.declared.table(str(table))
+            found = unique_keys(table, constraints(self.connection, table), declared)
+            self._unique[table.qualified] = found
+        return found
+
+    def is_key(self, reference: ForeignKey) -> bool:
+        """Does a foreign key refer to the primary key of a replicated table?"""
+        parent = self.get(reference.parent)
+        return parent is not None and parent.key == reference.parent_columns
+
+    def is_derived(self, table: Table) -> bool:
+        """May a row of this table be shown otherwise than it is, because of other rows?"""
+        return bool(self.unique_keys(table)) or any(
+            (parent := self.get(reference.parent)) is not None and self.follows(table, reference, parent)
+            for reference in table.foreign_keys
+        )
+
+    def follows(self, child: Table, reference: ForeignKey, parent: Table) -> bool:
+        """May a child be shown otherwise because its parent went or came?"""
+        return self.rules(child).parent(reference.name) != "returns" or self._may_hide(parent)
+
+    def _may_hide(self, table: Table) -> bool:
+        """May a row of this table exist and be hidden?"""
+        if table.qualified not in self._hides:
+            self._hides[table.qualified] = False  # stops at circles
+            self._hides[table.qualified] = any(key.outcome == "hide" for _, key in self.unique_keys(table)) or any(
+                self.rules(table).parent(reference.name) == "falls"
+                or ((parent := self.get(reference.parent)) is not None and self._may_hide(parent))
+                for reference in table.foreign_keys
+            )
+        return self._hides[table.qualified]
+
+    def derived(self) -> list[Table]:
+        """The tables here whose rows may wait for others."""
+        listed = self.connection.execute("SELECT nspname, relname FROM kuroshio.replicated_table ORDER BY 1, 2")
+        tables = (self.get((str(schema), str(name))) for schema, name in listed.fetchall())
+        return [table for table in tables if table is not None and self.is_derived(table)]
+
     def rank(self, name: Name) -> int:
         """How many parents a table has above it: parents are written first, children deleted first."""
         if name not in self._ranks:
@@ -79,5 +125,7 @@ class Tables:
         """The schema may have changed."""
         self._tables.clear()
         self._ranks.clear()
+        self._unique.clear()
+        self._hides.clear()
         self._rules.clear()
         self._residences.clear()

@@ -341,12 +341,14 @@ class Writer:
             tombstones.settle(self._connection, seen)
 
     def _release(self) -> None:
-        """Let rows go that were deleted and kept only for rows that are gone by now."""
+        """Let rows go that were deleted and kept only for rows that are gone by now; show those that may be shown."""
         with self._connection.transaction():
             for name, keys in applying.held_rows(self._connection).items():
                 table = self._applier.tables.get(name)
                 if table is not None:
                     self._applier.merger.release(table, keys)
+            for table in self._applier.tables.derived():
+                self._applier.merger.presenter.refresh(table)
 
     def _retry(self, change: Change, tries: int) -> None:
         """Merge a parked change, and take it off the list unless it had to be parked again, which counts a try more."""

@@ -318,7 +318,7 @@ class Session:
     def _heartbeat_in(lsn: int, now: int, lanes: Lanes) -> None:
         if _passed(lanes.live.published_us, now, TICK_SECONDS * 1.9):
             lanes.heartbeat(lanes.live, lsn, now)
-        if lanes.waiting is None and _passed(lanes.packed.published_us, now, TICK_SECONDS * 4.5):
+        if lanes.waiting is None and _passed(lanes.packed.published_us, now, TICK_SECONDS * 2.9):
             lanes.heartbeat(lanes.packed, lsn, now)
 
     def _confirm_slot(self) -> None:

@@ -7,12 +7,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from replication.core.changes import Change
+from replication.core.changes import Change, Key
 from replication.core.conflicts import Concurrent, Conflict, conflicts
 from replication.core.merge import Row, RowRules, lives, merge
 
-MissingParent = Callable[[Change], str]
-"""Which parent a change's row would lack here, in words; empty for none."""
+MissingParent = Callable[[Key, Row], str]
+"""Which parent a row would lack here that refers as this state does, in words; empty for none."""
 
 
 @dataclass(slots=True)
@@ -36,7 +36,9 @@ def decide(
             decision.waits.append((change, "insert", ""))
             continue
         merged = merge(row, change.row(rules), rules)
-        missing = missing_parent(change) if lives(merged, rules) else ""
+        missing = ""
+        if lives(merged, rules):  # what it was merged with while it was dead refers, too
+            missing = missing_parent(change.key, change.row(rules) if lives(row, rules) else merged)
         if missing:
             decision.waits.append((change, "parent", missing))
             continue

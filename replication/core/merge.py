@@ -22,6 +22,12 @@ class RowRules:
 
     columns: Mapping[str, str] = field(default_factory=dict)
     delete: str = "stamp"
+    parents: Mapping[str, str] = field(default_factory=dict)
+    """Foreign key -> what follows when the row that it refers to is gone; the others say ``returns``."""
+
+    def parent(self, reference: str) -> str:
+        """What a foreign key says."""
+        return self.parents.get(reference, "returns")
 
     def of(self, column: str) -> str:
         """The name of the rule of a column."""

@@ -12,6 +12,10 @@ STAMPS = "kuroshio"
 """The column that holds a replicated row's stamps."""
 PARTS = "kuroshio_parts"
 """The column that holds the parts of cells (replication/core/rules), in tables with a rule that has any."""
+CLAIMS = "kuroshio_claims"
+"""The column that holds what a row claims and does not show (replication/core/claims.py), in tables where a column may
+show something else."""
+OWN_COLUMNS = (STAMPS, PARTS, CLAIMS)
 
 
 class Quoted(sql.Identifier):
@@ -44,12 +48,14 @@ class Column:
     name: str
     type: str
     cast: str
+    nullable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class ForeignKey:
     """A reference to a parent row: the child's columns and the parent's, in the same order."""
 
+    name: str
     columns: tuple[str, ...]
     parent: tuple[str, str]
     parent_columns: tuple[str, ...]
@@ -68,8 +74,8 @@ class Table:
     """Foreign keys of other tables that refer to this one; here ``parent`` names the child table."""
     types: dict[str, str] = field(default_factory=dict)
     """Column -> the type to cast its text to."""
-    has_parts: bool = False
-    """Has it the column ``kuroshio_parts``?"""
+    own_columns: frozenset[str] = frozenset({STAMPS})
+    """Of replication's own columns those that it has."""
 
     @property
     def qualified(self) -> tuple[str, str]:
@@ -95,7 +101,7 @@ class Table:
 
 
 _COLUMNS = """
-SELECT attname, format_type(atttypid, atttypmod), format_type(atttypid, -1)
+SELECT attname, format_type(atttypid, atttypmod), format_type(atttypid, -1), NOT attnotnull
   FROM pg_attribute
  WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped AND attgenerated = '' AND attname <> ALL (%s)
  ORDER BY attnum"""
@@ -107,7 +113,8 @@ SELECT array_agg(a.attname::text ORDER BY k.position)
  WHERE i.indrelid = %s AND i.indisprimary"""
 
 _FOREIGN_KEYS = """
-SELECT array(SELECT attname::text FROM unnest(c.conkey) WITH ORDINALITY u(n, o)
+SELECT c.conname::text,
+       array(SELECT attname::text FROM unnest(c.conkey) WITH ORDINALITY u(n, o)
                JOIN pg_attribute ON attrelid = c.conrelid AND attnum = n ORDER BY o),
        ns.nspname::text, rel.relname::text,
        array(SELECT attname::text FROM unnest(c.confkey) WITH ORDINALITY u(n, o)
@@ -115,8 +122,9 @@ SELECT array(SELECT attname::text FROM unnest(c.conkey) WITH ORDINALITY u(n, o)
   FROM pg_constraint c
   JOIN pg_class rel ON rel.oid = CASE WHEN %(up)s THEN c.confrelid ELSE c.conrelid END
   JOIN pg_namespace ns ON ns.oid = rel.relnamespace
-  JOIN kuroshio.replicated_table r ON r.nspname = ns.nspname AND r.relname = rel.relname
- WHERE c.contype = 'f' AND CASE WHEN %(up)s THEN c.conrelid ELSE c.confrelid END = %(oid)s
+  LEFT JOIN kuroshio.replicated_table r ON r.nspname = ns.nspname AND r.relname = rel.relname
+ WHERE c.contype = 'f' AND (r.relname IS NOT NULL OR %(all)s)
+   AND CASE WHEN %(up)s THEN c.conrelid ELSE c.confrelid END = %(oid)s
  ORDER BY c.conname"""
 
 
@@ -165,11 +173,13 @@ def describe(connection: Connection, schema: str, name: str) -> Table:
     """Read a table from the catalog. Raises :class:`UsageError` where it cannot be replicated."""
     oid = table_oid(connection, schema, name)
     columns = tuple(
-        Column(str(n), str(t), str(c)) for n, t, c in connection.execute(_COLUMNS, (oid, [STAMPS, PARTS])).fetchall()
+        Column(str(n), str(t), str(c), bool(nullable))
+        for n, t, c, nullable in connection.execute(_COLUMNS, (oid, list(OWN_COLUMNS))).fetchall()
     )
-    parted = connection.execute(
-        "SELECT FROM pg_attribute WHERE attrelid = %s AND attname = %s AND NOT attisdropped", (oid, PARTS)
-    ).fetchone()
+    own = connection.execute(
+        "SELECT attname::text FROM pg_attribute WHERE attrelid = %s AND attname = ANY (%s) AND NOT attisdropped",
+        (oid, list(OWN_COLUMNS)),
+    ).fetchall()
     key = connection.execute(_KEY, (oid, oid)).fetchone()
     if key is None or not key[0]:
         raise UsageError(
@@ -185,13 +195,18 @@ def describe(connection: Connection, schema: str, name: str) -> Table:
         _foreign_keys(connection, oid, up=True),
         _foreign_keys(connection, oid, up=False),
         {column.name: column.cast for column in columns},
-        has_parts=parted is not None,
+        own_columns=frozenset({STAMPS, *(str(row[0]) for row in own)}),
     )
 
 
-def _foreign_keys(connection: Connection, oid: int, *, up: bool) -> tuple[ForeignKey, ...]:
-    rows = connection.execute(_FOREIGN_KEYS, {"oid": oid, "up": up}).fetchall()
+def references(connection: Connection, table: Table) -> tuple[ForeignKey, ...]:
+    """All foreign keys of a table, also those to tables that are not replicated, or not yet."""
+    return _foreign_keys(connection, table_oid(connection, *table.qualified), up=True, everything=True)
+
+
+def _foreign_keys(connection: Connection, oid: int, *, up: bool, everything: bool = False) -> tuple[ForeignKey, ...]:
+    rows = connection.execute(_FOREIGN_KEYS, {"oid": oid, "up": up, "all": everything}).fetchall()
     return tuple(
-        ForeignKey(tuple(columns), (str(schema), str(name)), tuple(others))  # type: ignore[arg-type]
-        for columns, schema, name, others in rows
+        ForeignKey(str(constraint), tuple(columns), (str(schema), str(name)), tuple(others))  # type: ignore[arg-type]
+        for constraint, columns, schema, name, others in rows
     )

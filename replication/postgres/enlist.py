@@ -4,6 +4,7 @@ Rows that are there already either carry the bottom stamp (they are equal at eve
 stamps (they are at this site only), so that they travel like any other insert.
 """
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +14,7 @@ from psycopg.types.json import Jsonb
 from replication.core.rules import HAS_PARTS
 from replication.core.stamps import BOTTOM
 from replication.errors import UsageError
-from replication.postgres.catalog import PARTS, STAMPS, Table
+from replication.postgres.catalog import CLAIMS, PARTS, STAMPS, Table
 from replication.postgres.connect import Connection
 from replication.postgres.install import add_to_set
 
@@ -43,7 +44,7 @@ def enlist(
     ``send``: write the rows that are there anew, so that the other sites get them."""
     _refuse_unfit(connection, table)
     with connection.transaction():
-        _add_parts(connection, table, rules)
+        _add_own_columns(connection, table, rules)
         is_new = not is_enlisted(connection, table)
         if is_new:
             _add_stamps(connection, table, rules, send=send)
@@ -79,10 +80,22 @@ def _add_stamps(connection: Connection, table: Table, rules: Mapping[str, Any], 
     add_to_set(connection, table.identifier.as_string(connection))
 
 
-def _add_parts(connection: Connection, table: Table, rules: Mapping[str, Any]) -> None:
-    if any(rule["rule"] in HAS_PARTS for rule in rules["columns"].values()):
+def _add_own_columns(connection: Connection, table: Table, rules: Mapping[str, Any]) -> None:
+    """What some rules need besides the stamps."""
+    parted = any(rule["rule"] in HAS_PARTS for rule in rules["columns"].values())
+    for name, wanted in ((PARTS, parted), (CLAIMS, bool(rules.get("claims")))):
+        if wanted and name not in table.own_columns:
+            connection.execute(
+                sql.SQL("ALTER TABLE {} ADD COLUMN IF NOT EXISTS {} jsonb").format(
+                    table.identifier, sql.Identifier(name)
+                )
+            )
+    if rules.get("claims"):
+        name = hashlib.md5(str(table).encode(), usedforsecurity=False).hexdigest()[:8]
         connection.execute(
-            sql.SQL("ALTER TABLE {} ADD COLUMN IF NOT EXISTS {} jsonb").format(table.identifier, sql.Identifier(PARTS))
+            sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} (({claims} IS NULL)) WHERE {claims} IS NOT NULL").format(
+                sql.Identifier(f"kuroshio_claims_{name}"), table.identifier, claims=sql.Identifier(CLAIMS)
+            )
         )
 
 

@@ -100,7 +100,11 @@ BEGIN
     SELECT coalesce(string_agg(format('jsonb_build_object(%L, NEW.%I::text)', attname, attname), ' || '), '''{}''::jsonb') INTO image
       FROM pg_attribute
      WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
-       AND attname NOT IN ('kuroshio', 'kuroshio_parts') AND attname <> ALL (replicated.key_columns);
+       AND attname NOT IN ('kuroshio', 'kuroshio_parts', 'kuroshio_claims') AND attname <> ALL (replicated.key_columns);
+    -- What the row claims, and not what it shows instead (replication/core/claims.py).
+    IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = relation AND attname = 'kuroshio_claims' AND NOT attisdropped) THEN
+        image := image || ' || coalesce(NEW.kuroshio_claims, ''{}'')';
+    END IF;
     SELECT CASE WHEN EXISTS (SELECT FROM pg_attribute WHERE attrelid = relation AND attname = 'kuroshio_parts' AND NOT attisdropped)
                 THEN 'NEW.kuroshio_parts' ELSE 'NULL' END INTO parts;
     EXECUTE format($$CREATE OR REPLACE FUNCTION kuroshio.%I() RETURNS trigger

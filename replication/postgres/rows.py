@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from psycopg import sql
 
 from replication.core.stamps import EPOCH, LIFE, MASKED, TERM, cell_key
-from replication.postgres.catalog import STAMPS, Constant, ForeignKey, Quoted, Table, type_name
+from replication.postgres.catalog import CLAIMS, STAMPS, Constant, ForeignKey, Quoted, Table, type_name
 from replication.postgres.connect import Connection
 from replication.postgres.parameters import BigintArray, TextArray
 from replication.wire.columns import Values
@@ -159,8 +159,9 @@ def _update(table: Table, columns: tuple[str, ...], numbers: tuple[str, ...]) ->
         pairs=sql.SQL(", ").join(sql.SQL("{}, s.moment").format(Constant(key)) for key in keys),
         keys=Constant("{" + ",".join(map(str, keys)) + "}"),
     )
-    write = sql.SQL("UPDATE {table} t SET {sets}, kuroshio = {stamps} FROM {source} WHERE {guards}").format(
+    write = sql.SQL("UPDATE {table} t SET {sets}, kuroshio = {stamps}{claims} FROM {source} WHERE {guards}").format(
         table=table.quoted,
+        claims=_without_claims(names) if CLAIMS in table.own_columns else sql.SQL(""),
         sets=sql.SQL(", ").join(
             sql.SQL("{} = {}").format(Quoted(name), cast(table, name, place + len(table.key)))
             for place, name in enumerate(names)
@@ -171,6 +172,13 @@ def _update(table: Table, columns: tuple[str, ...], numbers: tuple[str, ...]) ->
     )
     missed = sql.SQL("kuroshio.get(t.kuroshio, {}) <> s.moment").format(Constant(keys[0]))
     return Statements(write, _find_missed(table, missed))
+
+
+def _without_claims(names: Sequence[str]) -> sql.Composed:
+    """What is written is claimed no more (replication/core/claims.py)."""
+    return sql.SQL(", {claims} = nullif(t.{claims} - ARRAY[{names}], '{{}}')").format(
+        claims=Quoted(CLAIMS), names=sql.SQL(", ").join(Constant(name) for name in names)
+    )
 
 
 def _guards(numbers: tuple[str, ...]) -> Iterator[sql.Composed]:
@@ -190,7 +198,13 @@ def _find_missed(table: Table, differs: sql.Composable) -> sql.Composed:
 
 
 def missing_parents(
-    connection: Connection, table: Table, key: ForeignKey, columns: Sequence[str], values: Sequence[Values]
+    connection: Connection,
+    table: Table,
+    key: ForeignKey,
+    columns: Sequence[str],
+    values: Sequence[Values],
+    *,
+    lock: bool = True,
 ) -> set[int]:
     """Lock the live parents FOR KEY SHARE, in key order; return the indices of rows that refer to none (pitfall P2).
     A reference with a NULL in it refers to nothing."""
@@ -203,21 +217,22 @@ def missing_parents(
         return set()
     distinct = list(wanted)
     found = connection.execute(
-        _lock_parents(table, key), [TextArray(list(column)) for column in zip(*distinct, strict=True)]
+        _find_parents(table, key, lock=lock), [TextArray(list(column)) for column in zip(*distinct, strict=True)]
     )
     for (ordinal,) in found.fetchall():
         del wanted[distinct[int(str(ordinal)) - 1]]
     return {index for indices in wanted.values() for index in indices}
 
 
-def _lock_parents(table: Table, key: ForeignKey) -> sql.Composed:
+def _find_parents(table: Table, key: ForeignKey, *, lock: bool) -> sql.Composed:
     matches = sql.SQL(" AND ").join(
         sql.SQL("p.{} = {}").format(Quoted(parent), cast(table, child, place))
         for place, (child, parent) in enumerate(zip(key.columns, key.parent_columns, strict=True))
     )
-    return sql.SQL("SELECT s.ordinal FROM {} JOIN {} p ON {} ORDER BY {} FOR KEY SHARE OF p").format(
+    return sql.SQL("SELECT s.ordinal FROM {} JOIN {} p ON {} ORDER BY {}{}").format(
         source(key.columns),
         Quoted(*key.parent),
         matches,
         sql.SQL(", ").join(Quoted("p", parent) for parent in key.parent_columns),
+        sql.SQL(" FOR KEY SHARE OF p" if lock else ""),
     )

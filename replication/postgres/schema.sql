@@ -34,7 +34,9 @@ CREATE TABLE IF NOT EXISTS kuroshio.replicated_table (
     PRIMARY KEY (nspname, relname)
 );
 
--- A deleted row. Inserted by the delete trigger, and captured: this insert is the delete on the wire (pitfall P15).
+-- A row that is not in its table: deleted, or hidden (replication/core/claims.py); then the image is the row.
+--
+-- A deleted row is inserted by the delete trigger, and captured: this insert is the delete on the wire (pitfall P15).
 -- The last image stays until every site has passed the delete, because a concurrent edit may bring the row back. How it
 -- goes: replication/postgres/tombstones.py.
 CREATE TABLE IF NOT EXISTS kuroshio.tombstone (
@@ -47,6 +49,7 @@ CREATE TABLE IF NOT EXISTS kuroshio.tombstone (
     stamps       bigint[],                  -- of the image; null: the insert was never seen here
     cells        jsonb NOT NULL DEFAULT '{}',   -- column -> text form
     parts        jsonb,                         -- of the image, as the row kept them
+    hidden       text NOT NULL DEFAULT '',      -- why a row that exists is not in its table; '': it does not exist
     referential  boolean NOT NULL DEFAULT false, -- made inside a referential action
     passed       jsonb NOT NULL DEFAULT '{}',    -- origin -> LSN that every site must claim before this may go on; null: not known yet
     xid          xid8 NOT NULL DEFAULT pg_current_xact_id(),
@@ -55,6 +58,7 @@ CREATE TABLE IF NOT EXISTS kuroshio.tombstone (
     PRIMARY KEY (nspname, relname, key)
 );
 CREATE INDEX IF NOT EXISTS tombstone_unsettled ON kuroshio.tombstone (xid) WHERE NOT settled;
+CREATE INDEX IF NOT EXISTS tombstone_hidden ON kuroshio.tombstone (nspname, relname, key) WHERE hidden <> '';
 
 -- Up to where each origin's changes (and its own) are applied here, and seen by whoever still writes.
 CREATE TABLE IF NOT EXISTS kuroshio.settled (

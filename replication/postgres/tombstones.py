@@ -144,8 +144,9 @@ def save_claims(connection: Connection, reader: str, claims: Mapping[str, int]) 
     )
 
 
-# Every site's claims cover what the tombstone needs. A bare one, beside a row that outlived it, stays with that row.
-_PASSED = """t.settled AND t.stamps IS NOT NULL AND NOT EXISTS (
+# Every site's claims cover what the tombstone needs. A bare one, beside a row that outlived it, stays with that row. A
+# hidden row is none.
+_PASSED = """t.settled AND t.hidden = '' AND t.stamps IS NOT NULL AND NOT EXISTS (
     SELECT FROM jsonb_each_text(t.passed) AS need(origin, lsn) CROSS JOIN unnest(%(sites)s::text[]) AS site
      WHERE NOT EXISTS (SELECT FROM kuroshio.claim c
                         WHERE c.reader = site AND c.origin = need.origin AND c.lsn >= need.lsn::pg_lsn))"""
@@ -171,7 +172,7 @@ def collect(connection: Connection, sites: Sequence[str]) -> int:
             " ON CONFLICT (origin) DO UPDATE SET wanted = greatest(d.wanted, excluded.wanted)",
             (Jsonb(stable[0]),),
         )
-    row = connection.execute("SELECT count(*) FROM kuroshio.tombstone").fetchone()
+    row = connection.execute("SELECT count(*) FROM kuroshio.tombstone WHERE hidden = ''").fetchone()
     return int(str(row[0])) if row else 0
 
 

@@ -229,6 +229,35 @@ CREATE OR REPLACE FUNCTION kuroshio.class_source(column_name text, sequence text
             USING HINT = 'Run python -m replication add-table for this table again: it sets the sequence right.';
     END IF;$$, column_name, site, sequence) $gen$;
 
+-- What an update does where a column may show something else than the row claims (replication/core/claims.py): what is
+-- written is claimed no more. A reference that PostgreSQL sets to NULL because its parent was deleted is no edit.
+CREATE OR REPLACE FUNCTION kuroshio.claims_source(relation oid, rules jsonb) RETURNS text
+    LANGUAGE sql STABLE AS $gen$
+    SELECT coalesce($$
+    NEW.kuroshio_claims := OLD.kuroshio_claims;$$ || (
+        SELECT coalesce(string_agg(format($$
+    IF pg_trigger_depth() > 1 AND ROW(%1$s) IS NULL AND ROW(%2$s) IS NOT NULL AND NOT EXISTS (SELECT FROM %3$s WHERE ROW(%4$s) = ROW(%2$s)) THEN
+        NEW.kuroshio_claims := coalesce(OLD.kuroshio_claims, '{}') || jsonb_build_object(%5$s);
+        NEW.kuroshio := OLD.kuroshio;
+        RETURN NEW;
+    END IF;$$, new_names, old_names, parent, parent_names, pairs), ''), '')
+          FROM pg_constraint c, LATERAL (
+               SELECT (SELECT format('%I.%I', n.nspname, r.relname) FROM pg_class r JOIN pg_namespace n ON n.oid = r.relnamespace
+                        WHERE r.oid = c.confrelid) AS parent,
+                      string_agg(format('NEW.%I', a.attname), ', ' ORDER BY o) AS new_names,
+                      string_agg(format('OLD.%I', a.attname), ', ' ORDER BY o) AS old_names,
+                      string_agg(quote_ident(p.attname), ', ' ORDER BY o) AS parent_names,
+                      string_agg(format('%L, OLD.%I::text', a.attname, a.attname), ', ' ORDER BY o) AS pairs
+                 FROM unnest(c.conkey, c.confkey) WITH ORDINALITY AS k(child, parent, o)
+                 JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = child
+                 JOIN pg_attribute p ON p.attrelid = c.confrelid AND p.attnum = parent) AS names
+         WHERE c.contype = 'f' AND c.conrelid = relation AND rules->'unset' ? c.conname::text) || $$
+    IF OLD.kuroshio_claims IS NOT NULL THEN$$ || string_agg(format($$
+        IF %s THEN NEW.kuroshio_claims := NEW.kuroshio_claims - %L; END IF;$$, kuroshio.differs_source(relation, name), name), '') || $$
+        NEW.kuroshio_claims := nullif(NEW.kuroshio_claims, '{}');
+    END IF;$$, '')
+      FROM jsonb_array_elements_text(rules->'claims') AS name $gen$;
+
 -- The stamps of a row that is inserted where its tombstone stands: above all that the delete saw, in the next life.
 CREATE OR REPLACE FUNCTION kuroshio.next_life(schema_name text, table_name text, row_key text[], clock bigint, site int) RETURNS bigint[]
     LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -254,6 +283,7 @@ DECLARE
                             ' SET extra_float_digits = 3 SET bytea_output = hex SET lc_monetary = ''C''';
     plain_key boolean;
     parted boolean;
+    claims text;
     head text;
 BEGIN
     SELECT * INTO STRICT here FROM kuroshio.site;
@@ -278,21 +308,23 @@ BEGIN
       INTO first_updates, updates, inserts, shown
       FROM pg_attribute a
      WHERE a.attrelid = relation AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
-       AND attname NOT IN ('kuroshio', 'kuroshio_parts') AND attname <> ALL (replicated.key_columns);
+       AND attname NOT IN ('kuroshio', 'kuroshio_parts', 'kuroshio_claims') AND attname <> ALL (replicated.key_columns);
     SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = relation AND attname = 'kuroshio_parts' AND NOT attisdropped) INTO parted;
+    claims := kuroshio.claims_source(relation, replicated.rules);
     -- Where every column follows latest, one expression says which are fresh.
     SELECT string_agg(kuroshio.edit_source(a.attrelid, attname, replicated.rules->'columns'->attname), ', ' ORDER BY kuroshio.cell_key(attname, 0))
       INTO first_edits
       FROM pg_attribute a
      WHERE a.attrelid = relation AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
-       AND attname NOT IN ('kuroshio', 'kuroshio_parts') AND attname <> ALL (replicated.key_columns)
+       AND attname NOT IN ('kuroshio', 'kuroshio_parts', 'kuroshio_claims') AND attname <> ALL (replicated.key_columns)
        AND NOT EXISTS (SELECT FROM jsonb_each(replicated.rules->'columns') WHERE value->>'rule' <> 'latest' OR value ? 'owned_by');
     SELECT coalesce(string_agg(part, ' || '), '''{}''::jsonb') INTO image FROM (
         SELECT 'jsonb_build_object(' || string_agg(format('%L, OLD.%I::text', attname, attname), ', ') || ')' AS part
           FROM (SELECT attname::text, row_number() OVER (ORDER BY attnum) / 40 AS chunk FROM pg_attribute
                  WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
-                   AND attname NOT IN ('kuroshio', 'kuroshio_parts') AND attname <> ALL (replicated.key_columns)) AS c
+                   AND attname NOT IN ('kuroshio', 'kuroshio_parts', 'kuroshio_claims') AND attname <> ALL (replicated.key_columns)) AS c
          GROUP BY chunk) AS parts;
+    IF claims <> '' THEN image := image || ' || coalesce(OLD.kuroshio_claims, ''{}'')'; END IF;
     SELECT coalesce(string_agg(kuroshio.class_source(attname, pg_get_serial_sequence(relation::text, attname), here.number), ''), '')
       INTO classes
       FROM pg_attribute
@@ -301,7 +333,8 @@ BEGIN
 
     -- It reads tombstones, which a writer may not. Where nothing is added to it, all that it uses is named in full, so that
     -- a caller's search path cannot reach into it: pinning one costs as much as all the rest.
-    more_inserts := inserts || classes || shown || CASE WHEN parted THEN ' NEW.kuroshio_parts := NULL;' ELSE '' END;
+    more_inserts := inserts || classes || shown || CASE WHEN parted THEN ' NEW.kuroshio_parts := NULL;' ELSE '' END
+        || CASE WHEN claims <> '' THEN ' NEW.kuroshio_claims := NULL;' ELSE '' END;
     EXECUTE format($$CREATE OR REPLACE FUNCTION kuroshio.%I() RETURNS trigger %s AS $body$
 BEGIN
     IF pg_catalog.pg_replication_origin_session_is_setup() THEN RETURN NEW; END IF;
@@ -345,7 +378,7 @@ BEGIN
     RETURN NEW;
 END $body$ $$, 'on_update_' || suffix, key_differs,
         kuroshio.mask_source(relation, replicated.rules) || shown
-            || CASE WHEN parted THEN ' NEW.kuroshio_parts := OLD.kuroshio_parts;' ELSE '' END,
+            || CASE WHEN parted THEN ' NEW.kuroshio_parts := OLD.kuroshio_parts;' ELSE '' END || claims,
         clock, here.number, coalesce(' || array_remove(ARRAY[' || first_edits || ']::bigint[], NULL);', ';' || first_updates),
         clock, here.number, updates);
 
@@ -361,7 +394,7 @@ BEGIN
     ON CONFLICT (nspname, relname, key) DO UPDATE SET life = excluded.life, deleted = excluded.deleted,
         saw = CASE WHEN tombstone.life = excluded.life THEN kuroshio.join_stamps(tombstone.saw, excluded.saw) ELSE excluded.saw END,
         stamps = excluded.stamps, cells = excluded.cells, parts = excluded.parts, referential = excluded.referential, passed = tombstone.passed || excluded.passed,
-        xid = excluded.xid, settled = false, stable = false
+        hidden = '', xid = excluded.xid, settled = false, stable = false
      WHERE tombstone.life <= excluded.life;
     RETURN OLD;
 END $body$ $$, 'on_delete_' || suffix, head || pinned, schema_name, table_name, key_text_old, here.number, here.number, image,

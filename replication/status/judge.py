@@ -2,8 +2,8 @@
 
 1. Knowledge has an age. A link into another site is known by that site's heartbeats alone; when these stop, its state
    is unknown, whatever the last figures were (invariant 8).
-2. Every healthy link moves: an idle origin's heartbeats advance the position at every reader, each second on the live
-   lane, every five on the packed one. A position that stands still is a link that is cut.
+2. Every healthy link moves: an idle origin's heartbeats advance the position at every reader, every two seconds on
+   the live lane, every three on the packed one. A position that stands still is a link that is cut.
 3. Being idle is not being late: lag counts from the newest commit applied only while changes wait; otherwise from the
    newest message, which says that there was nothing more.
 """
@@ -16,6 +16,9 @@ from replication.status.views import LinkView, State
 LATE_SECONDS = 10.0
 SILENT_SECONDS = {"live": 5.0, "packed": 10.0}
 STALE_SECONDS = 15.0
+_STANDS_STILL_SECONDS = 8.0
+_LONGEST_MESSAGE_SECONDS = 5.0
+"""On a thin line; until it has arrived, the position stands still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ def said(link: Said, head: Head, now: datetime) -> LinkView:
     return LinkView(
         link.origin,
         link.reader,
-        _said_state(link, lag, now),
+        _said_state(link, lag, now, behind=bool(backlog)),
         lag,
         link.commit_time if backlog else None,
         backlog,
@@ -104,10 +107,10 @@ def said(link: Said, head: Head, now: datetime) -> LinkView:
     )
 
 
-def _said_state(link: Said, lag: float | None, now: datetime) -> State:
+def _said_state(link: Said, lag: float | None, now: datetime, *, behind: bool) -> State:
     if _age(now, link.heard_at) > STALE_SECONDS:
         return "unknown"
-    if _age(link.heard_at, link.moved_at) > SILENT_SECONDS["packed"]:
+    if _age(link.heard_at, link.moved_at) > _STANDS_STILL_SECONDS + (_LONGEST_MESSAGE_SECONDS if behind else 0.0):
         return "cut"
     return "late" if lag is None or lag > LATE_SECONDS else "up"
 

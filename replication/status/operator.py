@@ -19,7 +19,7 @@ from replication.status.views import LinkView, NotInitialisedError, SiteView
 _DETAIL = """
 SELECT s.incarnation, c.state AS capture_state, c.reason AS capture_reason, c.commit_time AS newest_commit_time,
        c.changes AS changes_captured, c.updated_at AS capture_recorded_at,
-       (SELECT count(*) FROM kuroshio.tombstone) AS tombstones,
+       (SELECT count(*) FROM kuroshio.tombstone WHERE hidden = '') AS tombstones,
        (SELECT (pg_current_wal_insert_lsn() - restart_lsn)::bigint FROM pg_replication_slots
          WHERE slot_name = 'kuroshio') AS slot_retained_bytes
   FROM kuroshio.site s LEFT JOIN kuroshio.capture c ON true"""

@@ -5,9 +5,9 @@
    fresh fence, finds the same row in the same two states. What keeps moving is looked at again, some times, and then
    said to be undecided: never equal, never different.
 3. Tombstones need not be equal, for a site may drop one that all have passed. But no row may live beside its own
-   (pitfall P3), and no change may be parked.
+   (pitfall P3), no change may be parked, and hidden rows (replication/core/claims.py) are compared like the others.
 4. Where rules say who receives what, equal means that each site has what it is entitled to (``scopes``), and no more
-   (``exposure``).
+   (``exposure``); hidden rows of such tables are not compared.
 """
 
 from collections.abc import Callable, Mapping
@@ -91,7 +91,9 @@ def _compare_table(sites: Sites, table: Table, fence: Fence, report: Report, aud
             total.rows[name] = total.rows.get(name, 0) + rows
     for site, connection in sites.items():
         report.differences += _ghosts(site, connection, table)
-    if audience is not None:
+    if audience is None:
+        report.differences += _hidden(sites, table)
+    else:
         report.differences += exposures(sites, audience, MOST_NAMED)
 
 
@@ -168,6 +170,26 @@ def _ghosts(site: str, connection: Connection, table: Table) -> list[Difference]
         )
         for (key,) in connection.execute(query, (*table.qualified, MOST_NAMED))
     ]
+
+
+_HIDDEN = """
+SELECT key, md5(ROW(hidden, cells, stamps[1:1] || stamps[3:], parts)::text) FROM kuroshio.tombstone
+ WHERE nspname = %s AND relname = %s AND hidden <> ''"""
+
+
+def _hidden(sites: Sites, table: Table) -> list[Difference]:
+    """Rows that are hidden everywhere, and differ. One that is hidden here and shown there was found already."""
+    rows = at_each(sites, lambda connection: connection.execute(_HIDDEN, table.qualified).fetchall())
+    found: dict[str, dict[tuple[str, ...], str]] = {
+        site: {tuple(key): str(digest) for key, digest in listed}  # type: ignore[arg-type]
+        for site, listed in rows.items()
+    }
+    everywhere = set.intersection(*(set(listed) for listed in found.values()))
+    return [
+        Difference(str(table), "hidden", dict(zip(table.key, key, strict=True)), at=list(found), detail="a hidden row")
+        for key in sorted(everywhere)
+        if len({listed[key] for listed in found.values()}) > 1
+    ][:MOST_NAMED]
 
 
 _PARKED = """

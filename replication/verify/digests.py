@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from psycopg import sql
 
-from replication.postgres.catalog import PARTS, STAMPS, Quoted, Table
+from replication.postgres.catalog import CLAIMS, PARTS, STAMPS, Quoted, Table
 from replication.postgres.connect import Connection
 
 _FETCH_ROWS = 2000
@@ -125,7 +125,8 @@ class Digests:
         if self.only is not None:  # marks of what is masked belong to the site
             unmarked = sql.SQL("kuroshio.unmarked({})").format(Quoted(STAMPS))
             stamps = sql.SQL("({0})[1:1] || ({0})[3:]").format(unmarked)
-        return sql.SQL("ROW({}, {})").format(stamps, Quoted(PARTS)) if self.table.has_parts else stamps
+        own = [stamps, *(Quoted(name) for name in (PARTS, CLAIMS) if name in self.table.own_columns)]
+        return sql.SQL("ROW({})").format(sql.SQL(", ").join(own)) if own[1:] else stamps
 
     @property
     def _with_key(self) -> sql.Composable:

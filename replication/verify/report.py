@@ -12,8 +12,8 @@ class Difference:
     """One row, or one table, that is not the same at all sites.
 
     ``kind`` is *data* (some column differs), *stamps* (its versions alone do), *missing* (not at all sites),
-    *tombstone* (a row that lives beside its own), *exposed* (at a site that is not entitled to it), or *table* (not the
-    same table, or not replicated, at all sites).
+    *hidden* (it is out of sight at all sites, and not the same), *tombstone* (a row that lives beside its own),
+    *exposed* (at a site that is not entitled to it), or *table* (not the same table, or not replicated, at all sites).
     """
 
     table: str

@@ -20,7 +20,7 @@ def living(at: int) -> Row:
 
 
 def deciding(local: Row, *changes: Change, missing: str = "") -> Decision:
-    return decide(local, changes, RULES, lambda *_: True, lambda _: missing)
+    return decide(local, changes, RULES, lambda *_: True, lambda *_: missing)
 
 
 def reasons(decision: Decision) -> list[str]:

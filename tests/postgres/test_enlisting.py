@@ -10,6 +10,7 @@ from replication.errors import UsageError
 from replication.initialising import initialise_site
 from replication.keys import keep_incarnations, kept_incarnations
 from replication.postgres.catalog import describe, split_name
+from replication.postgres.indexes import Constraints
 from replication.status import NotInitialisedError, local_view
 from sitecfg import ColumnRule, TableRules
 from tests.postgres.servers import Pair
@@ -168,9 +169,9 @@ def test_rules_that_name_a_column_the_table_lacks_are_refused(pair: Pair) -> Non
         TableRules(groups={"g": ("a", "b")}),
     ):
         with pytest.raises(UsageError, match="which it lacks"):
-            rules_for(table, rules)
+            rules_for(table, Constraints(), rules)
     with pytest.raises(UsageError, match="primary key"):
-        rules_for(table, TableRules(groups={"g": ("a", "id")}))
+        rules_for(table, Constraints(), TableRules(groups={"g": ("a", "id")}))
 
 
 @pytest.mark.parametrize(

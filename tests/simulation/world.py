@@ -170,7 +170,7 @@ class Node:
         if grave and unknown and gives_way(grave, self.claims, self.numbers, waits=waits):
             del self.graves[key], self.rows[key]
             local = Row()
-        decision = decide(local, [change], self.rules, self._concurrent, lambda _: "")
+        decision = decide(local, [change], self.rules, self._concurrent, lambda *_: "")
         self.parked += [parked for parked, _, _ in decision.waits]
         for found in decision.conflicts:
             self.conflicts[found.table, found.key, found.column, found.winner, found.loser] = found

@@ -1,0 +1,289 @@
+"""Makes a site's tables show what follows from the states of all their rows (replication/core/claims.py).
+
+1. Each row that is written is shown plainly where nothing stands against it. Where something may (a unique key that
+   others claim, a parent that may be out of sight) it is set aside first, with the substitutes that it would show if it
+   lost everything, and then `derive` decides on it together with all that claim the same.
+2. `derive` writes what changes: first the rows that give something up, then those that get it.
+3. A row that comes into sight, or goes out of it, takes its children along.
+4. What a local user does to one row says nothing to the others that wait for it: `refresh` looks after them.
+
+What is shown travels nowhere: it is written under the replication origin, and no stamp moves.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from replication.apply.tables import Tables
+from replication.core.claims import Appearance, Claim, Hidden, UniqueKey, appearance, lost
+from replication.core.conflicts import Conflict
+from replication.core.merge import Row, lives
+from replication.postgres import applying, claims, rows, states
+from replication.postgres.catalog import ForeignKey, Table
+from replication.postgres.connect import Connection
+from replication.postgres.states import NO_NEEDS, Local
+
+Key = tuple[bytes, ...]
+Loss = tuple[UniqueKey, Claim, Claim]
+"""A unique key, a row's own claim on it, and the one that holds."""
+WAITING_AT_ONCE = 1000
+
+
+class Parent(Enum):
+    """What there is of a row that another refers to."""
+
+    THERE = "there"
+    HIDDEN = "hidden"
+    FALLEN = "fallen"
+    DEAD = "dead"
+    UNKNOWN = "unknown"
+
+
+@dataclass(slots=True)
+class Presenter:
+    """Shows the rows of one database."""
+
+    connection: Connection
+    tables: Tables
+    _moved: dict[tuple[str, str], set[Key]] = field(default_factory=dict)
+    """Rows that came into sight or went out of it, and whose children have not been looked after."""
+
+    def sharers(self, table: Table, keys: Collection[Key]) -> set[Key]:
+        """The rows that claim what one of these claims now."""
+        found: set[Key] = set()
+        for index, _ in self.tables.unique_keys(table):
+            found.update(claim.key for claim in claims.claims(self.connection, table, index, sorted(keys)))
+        return found
+
+    def show(self, table: Table, key: Key, local: Local, row: Row, passed: Mapping[str, str] = NO_NEEDS) -> bool:
+        """Write a row that exists; True where `derive` must still decide on it."""
+        if not self.tables.is_derived(table) or not self._may_differ(table, local, row):
+            self._write(table, key, local, row, local.appearance, passed)
+            return False
+        keys = [unique for _, unique in self.tables.unique_keys(table)]
+        aside = appearance(row, key, lost=keys, unset=self._references(table))
+        self._write(table, key, local, row, aside, passed)
+        return True
+
+    def _may_differ(self, table: Table, local: Local, row: Row) -> bool:
+        if not local.exists:
+            return True
+        columns = {name for _, unique in self.tables.unique_keys(table) for name in unique.columns}
+        columns.update(name for reference in table.foreign_keys for name in reference.columns)
+        return any(row.cells.get(name) != local.row.cells.get(name) for name in columns)
+
+    def _references(self, table: Table) -> list[str]:
+        """The columns that show NULL where their parent is out of sight."""
+        rules = self.tables.rules(table)
+        return [name for one in table.foreign_keys if rules.parent(one.name) == "null" for name in one.columns]
+
+    def remove(self, table: Table, key: Key) -> None:
+        """Take a row out of its table, because it is dead."""
+        states.delete(self.connection, table, key)
+        self._moved.setdefault(table.qualified, set()).add(key)
+
+    def _write(
+        self,
+        table: Table,
+        key: Key,
+        local: Local,
+        row: Row,
+        after: Appearance,
+        passed: Mapping[str, str] = NO_NEEDS,
+    ) -> None:
+        states.show(self.connection, table, key, local, row, after, self.tables.rules(table), passed)
+        if local.visible == bool(after.hidden):
+            self._moved.setdefault(table.qualified, set()).add(key)
+
+    # -- what follows from all rows ------------------------------------------------------------------------------------
+
+    def derive(self, table: Table, keys: Collection[Key]) -> None:
+        """Show of these rows, and of all that claim what they claim, what follows; then look after their children."""
+        if keys and self.tables.is_derived(table):
+            self._derive(table, keys)
+        self.follow()
+
+    def follow(self) -> None:
+        """Look after the children of what came into sight or went out of it."""
+        while self._moved:
+            name, parents = self._moved.popitem()
+            table = self.tables.get(name)
+            for reference in table.children if table else ():
+                child = self.tables.get(reference.parent)
+                if table and child and self.tables.follows(child, reference, table):
+                    places = [table.key.index(name) for name in reference.parent_columns]
+                    values = [tuple(key[place] for place in places) for key in sorted(parents)]
+                    found = claims.children(self.connection, child, reference, values)
+                    if found and self.tables.is_derived(child):
+                        self._derive(child, found)
+
+    def refresh(self, table: Table) -> None:
+        """Look whether a row that waits may be shown by now."""
+        waiting = claims.waiting(self.connection, table, WAITING_AT_ONCE)
+        if waiting:
+            due = self._changes(table, waiting, lock=False)
+            if due:
+                self.derive(table, due.keys())
+
+    def _derive(self, table: Table, keys: Collection[Key]) -> None:
+        changes = self._changes(table, keys, lock=True)
+        gives_up = [key for key, (local, after) in changes.items() if _gives_up(local.appearance, after)]
+        for key in [*gives_up, *(key for key in changes if key not in set(gives_up))]:
+            local, after = changes[key]
+            self._write(table, key, local, local.row, after)
+
+    def _changes(self, table: Table, keys: Collection[Key], *, lock: bool) -> dict[Key, tuple[Local, Appearance]]:
+        """The rows among these, and among those that claim the same, that are to be shown otherwise than they are."""
+        indexes = self.tables.unique_keys(table)
+        members = sorted(self.sharers(table, keys) | set(keys))
+        found = states.read(self.connection, table, members, self.tables.rules(table), lock=lock)
+        local = {key: state for key, state in found.items() if state.exists}
+        losses: dict[Key, list[Loss]] = {}
+        for index, unique in indexes:
+            everybody = claims.claims(self.connection, table, index, members)
+            own = {claim.key: claim for claim in everybody}
+            for key, holder in lost(everybody).items():
+                losses.setdefault(key, []).append((unique, own[key], holder))
+        parents = self._parents_of(table, {key: state.row for key, state in local.items()}, losses, lock=lock)
+        changes = {}
+        for key, state in local.items():
+            hidden, unset = self._by_parents(table, parents.get(key, []))
+            mine = losses.get(key, [])
+            after = appearance(state.row, key, lost=[one for one, _, _ in mine], hidden=hidden, unset=unset)
+            if after != state.appearance:
+                changes[key] = (state, after)
+            if lock:
+                self._record(table, key, state.row, mine)
+        return changes
+
+    def _record(self, table: Table, key: Key, row: Row, losses: Iterable[Loss]) -> None:
+        found = []
+        for unique, own, holder in losses:
+            column = unique.column or next(name for name in unique.columns)
+            cell = row.cells.get(column)
+            value = cell.value if cell else None
+            rule = f"unique = {unique.outcome}"
+            found.append(
+                Conflict(
+                    table.qualified, key, column, holder.age, own.age, "multiple_unique_conflicts", "keep_local", rule,
+                    value, value,
+                )
+            )  # fmt: skip
+        applying.record_conflicts(self.connection, found)
+
+    # -- parents -------------------------------------------------------------------------------------------------------
+
+    def _by_parents(self, table: Table, found: Iterable[tuple[ForeignKey, Parent]]) -> tuple[Hidden, list[str]]:
+        """Why a row is hidden for the sake of its parents, and which columns show NULL for them."""
+        rules, hidden, unset = self.tables.rules(table), Hidden.NO, list[str]()
+        for reference, parent in found:
+            rule, gone = rules.parent(reference.name), parent in (Parent.DEAD, Parent.UNKNOWN)
+            if parent is Parent.THERE or (gone and rule == "returns"):
+                continue
+            if rule == "null":
+                unset += reference.columns
+            elif gone or parent is Parent.FALLEN:
+                hidden = Hidden.FALLEN
+            else:
+                hidden = hidden or Hidden.PARENT
+        return hidden, unset
+
+    def _parents_of(
+        self, table: Table, found: Mapping[Key, Row], losses: Mapping[Key, Iterable[Loss]], *, lock: bool
+    ) -> dict[Key, list[tuple[ForeignKey, Parent]]]:
+        """What there is of each row's parents. With ``lock``, those return that have to."""
+        parents: dict[Key, list[tuple[ForeignKey, Parent]]] = {}
+        for reference in filter(self.tables.is_key, table.foreign_keys):
+            referred = {key: parent for key, row in found.items() if (parent := refers(table, reference, key, row))}
+            there = self.find_parents(table, reference, set(referred.values()), lock=lock)
+            if lock and self.tables.rules(table).parent(reference.name) == "returns":
+                shown = {key for key in referred if all(one.outcome != "hide" for one, _, _ in losses.get(key, ()))}
+                self.bring_back(reference, {referred[key] for key in shown if there[referred[key]] is Parent.DEAD})
+            for key, parent in referred.items():
+                parents.setdefault(key, []).append((reference, there[parent]))
+        return parents
+
+    def find_parents(
+        self, table: Table, reference: ForeignKey, wanted: Collection[Key], *, lock: bool = True
+    ) -> dict[Key, Parent]:
+        """What there is of the rows with these keys. Those that are there are locked FOR KEY SHARE (pitfall P2)."""
+        keys = sorted(wanted)
+        if not keys:
+            return {}
+        columns = [list(column) for column in zip(*keys, strict=True)]
+        missing = rows.missing_parents(self.connection, table, reference, reference.columns, columns, lock=lock)
+        found = {key: Parent.UNKNOWN if place in missing else Parent.THERE for place, key in enumerate(keys)}
+        parent = self.tables.get(reference.parent)
+        if missing and parent is not None and self.tables.is_key(reference):
+            rules = self.tables.rules(parent)
+            gone = [keys[place] for place in sorted(missing)]
+            hidden = claims.hidden_among(self.connection, parent, gone)
+            for key, state in states.read(self.connection, parent, gone, rules, lock=False).items():
+                if key in hidden:
+                    found[key] = Parent.FALLEN if hidden[key] is Hidden.FALLEN else Parent.HIDDEN
+                elif state.row.deleted and not state.visible:
+                    found[key] = Parent.DEAD
+        return found
+
+    def bring_back(self, reference: ForeignKey, keys: Collection[Key]) -> set[Key]:
+        """Make deleted parents visible again, because a live row refers to them; return those that exist now.
+
+        A parent's existence is a function of the live rows: it lives, or a visible row refers to it. It comes back with
+        its own stamps, and its tombstone stays beside it, so that it goes when the last such row does (`release`).
+        """
+        table = self.tables.get(reference.parent)
+        if table is None or not self.tables.is_key(reference):
+            return set()
+        local = states.read(self.connection, table, sorted(keys), self.tables.rules(table))
+        back = [key for key, state in local.items() if not state.exists and state.row.known]
+        for key in back:
+            self.show(table, key, local[key], local[key].row)
+        if back and self.tables.is_derived(table):
+            self._derive(table, back)
+        return {key for key, state in local.items() if state.exists or state.row.known}
+
+    def is_held(self, table: Table, key: Key) -> bool:
+        """Does a visible row refer to this one by a foreign key under which a parent returns?
+
+        One that is itself held alone must be held by one that lives: rows that refer to each other hold nobody.
+        """
+        seen, left = {(table.qualified, key)}, [(table, key)]
+        while left:
+            parent, parent_key = left.pop()
+            for reference in parent.children:
+                child = self.tables.get(reference.parent)
+                if child is None or self.tables.rules(child).parent(reference.name) != "returns":
+                    continue
+                if states.has_living_child(self.connection, child, reference, parent, parent_key):
+                    return True
+                held = states.held_children(self.connection, child, reference, parent, parent_key)
+                fresh = [one for one in held if (child.qualified, one) not in seen]
+                rules = self.tables.rules(child)
+                if any(
+                    lives(state.row, rules)
+                    for state in states.read(self.connection, child, fresh, rules, lock=False).values()
+                ):
+                    return True
+                seen.update((child.qualified, one) for one in fresh)
+                left += [(child, one) for one in fresh]
+        return False
+
+    def exists(self, table: Table, key: Key, local: Local, row: Row) -> bool:
+        """Is the row there after the merge? It lives, or others hold it."""
+        return lives(row, self.tables.rules(table)) or (local.visible and self.is_held(table, key))
+
+
+def refers(table: Table, reference: ForeignKey, key: Key, row: Row) -> Key | None:
+    """The key of the parent that a row refers to, unless that is the row itself."""
+    parts = [
+        key[table.key.index(name)] if name in table.key else row.cells[name].value if name in row.cells else None
+        for name in reference.columns
+    ]
+    parent = tuple(part for part in parts if part is not None)
+    itself = reference.parent == table.qualified and parent == key
+    return None if None in parts or itself else parent
+
+
+def _gives_up(before: Appearance, after: Appearance) -> bool:
+    """Does the row free anything that another may show?"""
+    return not before.hidden and (bool(after.hidden) or bool(after.instead.keys() - before.instead.keys()))

@@ -1,0 +1,235 @@
+"""Finds who claims what (replication/core/claims.py): by PostgreSQL's equality, the index's expressions and condition.
+
+A row claims with what it holds, whatever it shows: in the place of a substitute what stands in ``kuroshio_claims``, and
+hidden rows by their image in ``kuroshio.tombstone``.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from psycopg import sql
+
+from replication.core.claims import Claim, Hidden
+from replication.core.stamps import cell_key
+from replication.postgres.catalog import CLAIMS, STAMPS, Constant, ForeignKey, Quoted, Table, type_name
+from replication.postgres.connect import Connection
+from replication.postgres.indexes import UniqueIndex
+from replication.postgres.parameters import TextArray
+from replication.postgres.rows import key_matches, key_text, source
+
+Key = tuple[bytes, ...]
+
+
+def claims(connection: Connection, table: Table, index: UniqueIndex, keys: Sequence[Key]) -> list[Claim]:
+    """All claims on what the rows with these keys claim, their own among them."""
+    if not keys:
+        return []
+    columns = [TextArray(list(column)) for column in zip(*keys, strict=True)]
+    rows: list[Any] = connection.execute(_claims(table, index), [*columns, *columns]).fetchall()
+    return [Claim(int(value), _encoded(key), int(age)) for value, key, age in rows]
+
+
+def waiting(connection: Connection, table: Table, limit: int) -> list[Key]:
+    """Rows that show something else than they claim, or are hidden; not always the same ones where there are many."""
+    hidden = sql.SQL(
+        "SELECT g.key FROM kuroshio.tombstone g WHERE g.nspname = {} AND g.relname = {} AND g.hidden <> ''"
+    ).format(Constant(table.schema), Constant(table.name))
+    queries = [hidden]
+    if CLAIMS in table.own_columns:
+        queries.append(
+            sql.SQL("SELECT {} FROM {} t WHERE t.{} IS NOT NULL").format(_row_key(table), table.quoted, Quoted(CLAIMS))
+        )
+    query = sql.SQL("SELECT key FROM ({}) AS w(key) ORDER BY md5(key::text || to_char(now(), 'SS')) LIMIT %s")
+    rows: list[Any] = connection.execute(query.format(sql.SQL(" UNION ALL ").join(queries)), (limit,)).fetchall()
+    return sorted({_encoded(key) for (key,) in rows})
+
+
+def children(connection: Connection, child: Table, reference: ForeignKey, parents: Sequence[Key]) -> list[Key]:
+    """The rows of a table, hidden ones too, that refer by ``reference`` to one of these rows: their keys."""
+    columns = [TextArray(list(column)) for column in zip(*parents, strict=True)]
+    shown = sql.SQL(" AND ").join(
+        sql.SQL("t.{} = {}").format(Quoted(name), _cast(child, name, place))
+        for place, name in enumerate(reference.columns)
+    )
+    queries = [
+        sql.SQL("SELECT {} FROM {} JOIN {} t ON {}").format(
+            _row_key(child), source(reference.columns), child.quoted, shown
+        ),
+        sql.SQL(
+            "SELECT g.key FROM {} JOIN kuroshio.tombstone g"
+            " ON g.nspname = {} AND g.relname = {} AND g.hidden <> '' AND {}"
+        ).format(
+            source(reference.columns),
+            Constant(child.schema),
+            Constant(child.name),
+            _said(child, sql.SQL("g.cells"), sql.SQL("g.key"), reference.columns),
+        ),
+    ]
+    if CLAIMS in child.own_columns:
+        queries.append(
+            sql.SQL("SELECT {} FROM {} JOIN {} t ON t.{} IS NOT NULL AND {}").format(
+                _row_key(child),
+                source(reference.columns),
+                child.quoted,
+                Quoted(CLAIMS),
+                _said(child, sql.SQL("t.{}").format(Quoted(CLAIMS)), _row_key(child), reference.columns),
+            )
+        )
+    rows: list[Any] = connection.execute(
+        sql.SQL("SELECT key FROM ({}) AS c(key)").format(sql.SQL(" UNION ALL ").join(queries)), columns * len(queries)
+    ).fetchall()
+    return sorted({_encoded(key) for (key,) in rows})
+
+
+def hidden_among(connection: Connection, table: Table, keys: Sequence[Key]) -> dict[Key, Hidden]:
+    """Those of these rows that exist and are hidden, and why."""
+    columns = [TextArray(list(column)) for column in zip(*keys, strict=True)]
+    query = sql.SQL(
+        "SELECT s.ordinal, g.hidden FROM {} JOIN kuroshio.tombstone g"
+        " ON g.nspname = {} AND g.relname = {} AND g.key = {} AND g.hidden <> ''"
+    ).format(source(table.key), Constant(table.schema), Constant(table.name), key_text(table))
+    rows: list[Any] = connection.execute(query, columns).fetchall()
+    return {keys[int(ordinal) - 1]: Hidden(str(why)) for ordinal, why in rows}
+
+
+def _encoded(key: Sequence[str]) -> Key:
+    return tuple(part.encode() for part in key)
+
+
+def _row_key(table: Table) -> sql.Composed:
+    return sql.SQL("ARRAY[{}]").format(sql.SQL(", ").join(sql.SQL("t.{}::text").format(Quoted(n)) for n in table.key))
+
+
+def _cast(table: Table, column: str, place: int) -> sql.Composed:
+    return sql.SQL("s.{}::{}").format(Quoted(f"c{place}"), type_name(table.types[column]))
+
+
+def _said(table: Table, cells: sql.Composable, key: sql.Composable, columns: Sequence[str]) -> sql.Composed:
+    """What a row holds in these columns, by its image or its claims, equals the source columns."""
+    parts = []
+    for place, name in enumerate(columns):
+        if name in table.key:
+            held: sql.Composable = sql.SQL("({})[{}]").format(key, sql.Literal(table.key.index(name) + 1))
+        else:
+            held = sql.SQL("({}->>{})").format(cells, Constant(name))
+        parts.append(sql.SQL("{}::{} = {}").format(held, type_name(table.types[name]), _cast(table, name, place)))
+    return sql.SQL(" AND ").join(parts)
+
+
+_CLAIMS = """
+WITH seed AS MATERIALIZED (
+    SELECT DISTINCT {elements} FROM (
+        SELECT e.* FROM {wanted} JOIN {table} t ON {key_matches} {shown}
+         UNION ALL
+        SELECT e.* FROM {wanted} JOIN kuroshio.tombstone g
+            ON {in_table} AND g.hidden IN ('unique', 'parent') AND g.key = {key_text} {hidden}
+    ) AS e WHERE e.holds{not_null}),
+claim AS (
+    SELECT e.* FROM seed CROSS JOIN LATERAL (
+        SELECT {row_key} AS key, {age} AS age, {bare} FROM {table} t WHERE {found}{as_shown}) AS e
+     UNION ALL
+    {substituted}
+    SELECT {grave_key} AS key, {grave_age} AS age, {named} FROM kuroshio.tombstone g {hidden}
+     WHERE {in_table} AND g.hidden IN ('unique', 'parent') AND e.holds AND EXISTS (SELECT FROM seed WHERE {same})
+       AND NOT EXISTS (SELECT FROM {table} t WHERE {row_key} = g.key))
+SELECT dense_rank() OVER (ORDER BY {elements}), key, age FROM claim"""
+
+_SUBSTITUTED = """
+    SELECT {row_key} AS key, {age} AS age, {named} FROM {table} t {shown}
+     WHERE t.{claims} IS NOT NULL AND NOT ({as_shown}) AND e.holds AND EXISTS (SELECT FROM seed WHERE {same})
+     UNION ALL"""
+
+
+def _claims(table: Table, index: UniqueIndex) -> sql.Composed:
+    count = len(index.expressions)
+    elements = [Quoted(f"k{place}") for place in range(count)]
+    expressions = [sql.SQL("({})").format(_source_of(one)) for one in index.expressions]
+    equal = sql.SQL("=") if index.nulls_distinct else sql.SQL("IS NOT DISTINCT FROM")
+    holds = _source_of(f"({index.condition})") if index.condition else sql.SQL("true")
+    found = [
+        *(
+            sql.SQL("{} {} seed.{}").format(expression, equal, element)
+            for expression, element in zip(expressions, elements, strict=True)
+        ),
+        *([holds] if index.condition else []),
+    ]
+    same = [sql.SQL("e.{0} {1} seed.{0}").format(element, equal) for element in elements]
+    not_null = [sql.SQL(" AND e.{} IS NOT NULL").format(element) for element in elements if index.nulls_distinct]
+    as_shown: sql.Composable = sql.SQL("true")
+    if CLAIMS in table.own_columns:
+        names = [Constant(name) for name in index.columns]
+        as_shown = sql.SQL("coalesce(NOT t.{} ?| ARRAY[{}], true)").format(Quoted(CLAIMS), sql.SQL(", ").join(names))
+    values = {
+        "elements": sql.SQL(", ").join(elements),
+        "named": sql.SQL(", ").join(sql.SQL("e.{}").format(element) for element in elements),
+        "bare": sql.SQL(", ").join(
+            sql.SQL("{} AS {}").format(expression, element)
+            for expression, element in zip(expressions, elements, strict=True)
+        ),
+        "wanted": source(table.key),
+        "table": table.quoted,
+        "key_matches": key_matches(table),
+        "key_text": key_text(table),
+        "in_table": sql.SQL("g.nspname = {} AND g.relname = {}").format(Constant(table.schema), Constant(table.name)),
+        "shown": _evaluated(table, index, expressions, holds, hidden=False),
+        "hidden": _evaluated(table, index, expressions, holds, hidden=True),
+        "not_null": sql.SQL("").join(not_null),
+        "row_key": _row_key(table),
+        "age": _age(table, index, sql.SQL("t.{}").format(Quoted(STAMPS))),
+        "grave_key": sql.SQL("g.key"),
+        "grave_age": _age(table, index, sql.SQL("g.stamps")),
+        "found": sql.SQL(" AND ").join(found),
+        "same": sql.SQL(" AND ").join(same),
+        "claims": Quoted(CLAIMS),
+    }
+    substituted: sql.Composable = sql.SQL("")
+    if CLAIMS in table.own_columns:
+        substituted = sql.SQL(_SUBSTITUTED).format(as_shown=as_shown, **values)
+    return sql.SQL(_CLAIMS).format(substituted=substituted, as_shown=sql.SQL(" AND {}").format(as_shown), **values)
+
+
+def _source_of(expression: str) -> sql.SQL:
+    """SQL that PostgreSQL gave, in a statement which takes parameters."""
+    return sql.SQL(expression.replace("%", "%%"))
+
+
+def _evaluated(
+    table: Table, index: UniqueIndex, expressions: Sequence[sql.Composable], holds: sql.Composable, *, hidden: bool
+) -> sql.Composed:
+    """Joins ``e``: the index's elements k0, k1, … and whether its condition holds, of what a row holds."""
+    stored = sql.SQL(", ").join(
+        sql.SQL("{} AS {}").format(_held(table, name, hidden=hidden), Quoted(name)) for name in index.columns
+    )
+    computed = sql.SQL("").join(
+        sql.SQL(", ({}) AS {}").format(_source_of(expression), Quoted(name)) for name, expression in index.computed
+    )
+    elements = sql.SQL(", ").join(
+        sql.SQL("{} AS {}").format(expression, Quoted(f"k{place}")) for place, expression in enumerate(expressions)
+    )
+    return sql.SQL(
+        "CROSS JOIN LATERAL (SELECT {elements}, {holds} AS holds"
+        " FROM (SELECT *{computed} FROM (SELECT {stored}) AS held) AS row_) AS e"
+    ).format(elements=elements, holds=holds, computed=computed, stored=stored)
+
+
+def _held(table: Table, name: str, *, hidden: bool) -> sql.Composable:
+    """A column's own value in a row that is in the table (``t``) or hidden (``g``)."""
+    cast = type_name(table.types[name])
+    if hidden and name in table.key:
+        return sql.SQL("g.key[{}]::{}").format(sql.Literal(table.key.index(name) + 1), cast)
+    if hidden:
+        return sql.SQL("(g.cells->>{})::{}").format(Constant(name), cast)
+    if CLAIMS not in table.own_columns or name in table.key:
+        return sql.SQL("t.{}").format(Quoted(name))
+    return sql.SQL("CASE WHEN t.{claims} ? {name} THEN (t.{claims}->>{name})::{cast} ELSE t.{column} END").format(
+        claims=Quoted(CLAIMS), name=Constant(name), cast=cast, column=Quoted(name)
+    )
+
+
+def _age(table: Table, index: UniqueIndex, stamps: sql.Composable) -> sql.Composed:
+    cells = [name for name in index.columns if name not in table.key]
+    moments = [
+        sql.SQL("coalesce(nullif(kuroshio.get({0}, {1}), 0), {0}[1])").format(stamps, Constant(cell_key(name)))
+        for name in cells
+    ]
+    return sql.SQL("greatest({})").format(sql.SQL(", ").join(moments or [sql.SQL("{}[1]").format(stamps)]))

@@ -1,0 +1,350 @@
+"""Unique keys and parents: what a database shows after random changes, in random batches, is what the pure functions
+say of all of them together."""
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import psycopg
+import pytest
+
+from replication.apply.applier import Applier
+from replication.apply.merging import Merger
+from replication.apply.tables import Tables
+from replication.core.changes import Author, Change
+from replication.core.claims import Appearance, Claim, Hidden, UniqueKey, age, appearance, lost
+from replication.core.merge import Row, RowRules, lives, merge
+from replication.core.stamps import moment
+from replication.definitions import rules_for
+from replication.errors import UsageError
+from replication.postgres import applying, states
+from replication.postgres.catalog import Table, describe
+from replication.postgres.indexes import constraints
+from replication.postgres.parameters import register
+from replication.postgres.rows import FastRows
+from sitecfg import Rules, TableRules, UniqueRule
+from tests.postgres.servers import Pair, as_applied
+from tests.postgres.test_differential import as_sections
+
+HISTORIES = 20
+PARENTS = ("p", "q", "r")
+MARK = UniqueKey("c_mail", ("mail",), "mark", "mail", 20)
+NULL = UniqueKey("c_tax", ("tax", "a"), "null", "tax")
+HIDE = UniqueKey("c_pair", ("a", "b"), "hide")
+Key = tuple[bytes, ...]
+Cells = Mapping[str, bytes | None]
+
+
+@dataclass
+class House:
+    """One site's tables, and what merges into them."""
+
+    pair: Pair
+    tables: Tables
+    merger: Merger
+    applier: Applier
+    by_name: dict[str, Table] = field(default_factory=dict)
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """As the writer does: at once; where the database refuses it, carefully."""
+        changes = [self._seen(change) for change in changes]
+        for careful in (False, True):
+            try:
+                with self._applying():
+                    for name, table in self.by_name.items():
+                        ours = [change for change in changes if change.table[1] == name]
+                        sections = list(as_sections(table, ours))
+                        self.applier.apply(sections, Author("beta", 2, 0, 0, {}), careful=careful)
+                return
+            except psycopg.errors.UniqueViolation:
+                assert not careful, "careful apply leaves nothing to the caller"
+
+    def _seen(self, change: Change) -> Change:
+        """An update whose author had seen what is here goes set-wise."""
+        query = f"SELECT kuroshio.newest(kuroshio) FROM {change.table[1]} WHERE id = {change.key[0].decode()}"
+        newest = [int(str(row[0])) for row in self.pair.run(self.pair.alpha, query)]
+        return replace(change, seen=newest[0]) if change.op == "U" and newest and newest[0] < change.moment else change
+
+    @contextmanager
+    def _applying(self) -> Iterator[None]:
+        with as_applied(self.pair.alpha), self.pair.alpha.transaction():
+            self.pair.run(self.pair.alpha, "SET LOCAL session_replication_role = replica")
+            yield
+
+    def look_again(self) -> None:
+        """What apply does every few seconds."""
+        with self._applying():
+            for change, tries in applying.parked(self.pair.alpha, {"beta": 2}, 1000):
+                self.applier.merge_or_park(change)
+                applying.unpark(self.pair.alpha, change, tries)
+            for name, keys in held(self.pair).items():
+                self.merger.release(self.by_name[name], keys)
+            for table in self.tables.derived():
+                if table.schema == self.pair.schema:
+                    self.merger.presenter.refresh(table)
+
+
+def held(pair: Pair) -> dict[str, list[Key]]:
+    found: dict[str, list[Key]] = {}
+    query = "SELECT relname, key FROM kuroshio.tombstone WHERE nspname = %s AND stamps IS NULL AND saw[1] > 0"
+    for name, key in pair.run(pair.alpha, query, (pair.schema,)):
+        found.setdefault(str(name), []).append(tuple(part.encode() for part in key))  # type: ignore[attr-defined]
+    return found
+
+
+RULES = {
+    "c": TableRules(
+        unique_keys={"c_mail": UniqueRule("mark"), "c_tax": UniqueRule("null")},
+        parents={"c_q_id_fkey": "falls", "c_r_id_fkey": "null"},
+    ),
+    **{name: TableRules() for name in PARENTS},
+}
+
+
+@pytest.fixture
+def house(pair: Pair) -> House:
+    for name in PARENTS:
+        pair.everywhere(f"CREATE TABLE {name} (id int PRIMARY KEY, name text)")
+    pair.everywhere(
+        "CREATE TABLE c (id int PRIMARY KEY, mail varchar(20), tax numeric, a int, b int,"
+        " p_id int REFERENCES p, q_id int REFERENCES q, r_id int REFERENCES r)"
+    )
+    pair.everywhere("CREATE UNIQUE INDEX c_mail ON c (lower(mail))")
+    pair.everywhere("CREATE UNIQUE INDEX c_tax ON c (tax) WHERE a > 1")
+    pair.everywhere("CREATE UNIQUE INDEX c_pair ON c (a, b)")
+    register(pair.alpha)
+    pair.run(pair.alpha, "DELETE FROM kuroshio.parked")  # of the tests before
+    for name in (*PARENTS, "c"):
+        table = describe(pair.alpha, pair.schema, name)
+        pair.enlist(name, rules_for(table, constraints(pair.alpha, table), RULES[name]))
+    tables = Tables(pair.alpha, Rules({f"{pair.schema}.{name}": rules for name, rules in RULES.items()}))
+    merger = Merger(pair.alpha, 1, list(pair.config.sites), tables, partial(applying.park, pair.alpha))
+    house = House(pair, tables, merger, Applier(pair.alpha, tables, merger, FastRows(), 10**18))
+    house.by_name = {name: describe(pair.alpha, pair.schema, name) for name in (*PARENTS, "c")}
+    return house
+
+
+class Story:
+    """Random changes of two other sites, each of which is a partial state: in any order they merge to the same rows."""
+
+    def __init__(self, schema: str, seed: int) -> None:
+        self.dice = random.Random(seed)
+        self.schema = schema
+        self.clock = 1000
+        self.changes: list[Change] = []
+        for name in PARENTS:
+            for number in range(1, 4):
+                self._add(name, number, "I", {"name": b"x"})
+        for _ in range(50):
+            self._write()
+
+    def _write(self) -> None:
+        dice = self.dice
+        if dice.random() < 0.15:
+            name, number = dice.choice(PARENTS), dice.randint(1, 3)
+            self._add(name, number, dice.choice("DDU"), {"name": b"y"})
+            return
+        cells: dict[str, bytes | None] = {
+            "mail": dice.choice([None, b"Chen@a.tw", b"chen@a.tw", b"wang@b.cn.example"]),
+            "tax": dice.choice([None, b"1", b"1.0", b"2"]),
+            "a": dice.choice([b"1", b"2", b"3"]),
+            "b": dice.choice([None, b"1", b"2"]),
+            **{f"{name}_id": dice.choice([None, b"1", b"2", b"3"]) for name in PARENTS},
+        }
+        op = dice.choice("IIUUUUD")
+        kept = cells if op == "I" else {name: cells[name] for name in dice.sample(sorted(cells), dice.randint(1, 2))}
+        self._add("c", dice.randint(1, 7), op, kept)
+
+    def _add(self, table: str, number: int, op: str, cells: Cells) -> None:
+        self.clock += self.dice.randint(1, 5)
+        at, site = moment(self.clock, self.dice.choice((2, 3))), 0
+        saw = (moment(self.clock - self.dice.randint(1, 60), 3), site) if op == "D" else ()
+        author = Author("beta", 2, 0, 0, {})
+        cells = {} if op == "D" else cells
+        self.changes.append(
+            Change((self.schema, table), op, (b"%d" % number,), cells, at, 0, author, saw=saw, committed=1)
+        )
+
+    def batches(self) -> Iterator[list[Change]]:
+        """In any order, some of it twice."""
+        left = self.changes + self.dice.sample(self.changes, 10)
+        self.dice.shuffle(left)
+        while left:
+            count = self.dice.randint(1, 12)
+            yield left[:count]
+            del left[:count]
+
+
+Value = Callable[[Row], object]
+
+
+def text(row: Row, name: str) -> str | None:
+    value = row.cells[name].value
+    return None if value is None else value.decode()
+
+
+def mail(row: Row) -> object:
+    value = text(row, "mail")
+    return None if value is None else value.lower()
+
+
+def tax(row: Row) -> object:
+    value, a = text(row, "tax"), text(row, "a")
+    return None if value is None or a is None or int(a) <= 1 else float(value)
+
+
+def both(row: Row) -> object:
+    pair = text(row, "a"), text(row, "b")
+    return None if None in pair else pair
+
+
+class Expected:
+    """What follows from all changes together, by the pure functions and plain comparison of values."""
+
+    def __init__(self, changes: Sequence[Change]) -> None:
+        rules = RowRules()
+        rows: dict[tuple[str, Key], Row] = {}
+        for change in changes:
+            name = change.table[1], change.key
+            rows[name] = merge(rows[name], change.row(rules), rules) if name in rows else change.row(rules)
+        self.rows = rows
+        self.living = {name for name, row in rows.items() if lives(row, rules)}
+        fallen = {name for name in self.living if name[0] == "c" and self._is_dead("q", rows[name])}
+        children = {name[1]: rows[name] for name in self.living - fallen if name[0] == "c"}
+        losses: dict[Key, list[UniqueKey]] = {}
+        for unique, value in ((MARK, mail), (NULL, tax), (HIDE, both)):
+            for key in lost(_claims(children, unique, value)):
+                losses.setdefault(key, []).append(unique)
+        self.shown: dict[Key, Appearance] = {key: Appearance(Hidden.FALLEN) for _, key in fallen}
+        for key, row in children.items():
+            unset = ["r_id"] if self._is_dead("r", row) else []
+            self.shown[key] = appearance(row, key, lost=losses.get(key, []), unset=unset)
+        back = {children[key].cells["p_id"].value for key, one in self.shown.items() if not one.hidden}
+        self.living |= {("p", (value,)) for value in back if value is not None}
+
+    def _is_dead(self, parent: str, row: Row) -> bool:
+        value = row.cells[f"{parent}_id"].value
+        return value is not None and (parent, (value,)) not in self.living
+
+
+def _claims(rows: Mapping[Key, Row], unique: UniqueKey, value: Value) -> list[Claim]:
+    numbers: dict[object, int] = {}
+    return [
+        Claim(numbers.setdefault(value(row), len(numbers)), key, age(row, unique.columns))
+        for key, row in rows.items()
+        if value(row) is not None
+    ]
+
+
+@pytest.mark.parametrize("seed", range(HISTORIES))
+def test_the_tables_show_what_follows_from_all_changes(house: House, seed: int) -> None:
+    story = Story(house.pair.schema, seed)
+    for batch in story.batches():
+        house.apply(batch)
+        if story.dice.random() < 0.2:
+            house.look_again()
+    for _ in range(4):
+        house.look_again()
+    expected = Expected(story.changes)
+    for name in PARENTS:
+        living = {key for table, key in expected.living if table == name}
+        assert {(str(i).encode(),) for (i,) in house.pair.run(house.pair.alpha, f"SELECT id FROM {name}")} == living
+    table = house.by_name["c"]
+    known = [key for (name, key), row in expected.rows.items() if name == "c" and row.known]
+    found = states.read(house.pair.alpha, table, sorted(known), house.tables.rules(table))
+    assert {key: state.appearance for key, state in found.items() if state.exists} == expected.shown
+    for key, after in expected.shown.items():
+        assert found[key].row.cells == expected.rows["c", key].cells
+        assert found[key].visible is not bool(after.hidden)
+
+
+def test_an_edit_of_what_is_shown_claims_that_and_gives_the_old_claim_up(house: House) -> None:
+    pair = house.pair
+    pair.run(pair.alpha, "INSERT INTO c (id, mail) VALUES (1, 'chen@a.tw')")
+    older = Change((pair.schema, "c"), "I", (b"2",), _cells(b"chen@a.tw"), moment(5, 2), 0, Author("beta", 2, 0, 0, {}))
+    house.apply([older])
+    [(shown, claims)] = pair.run(pair.alpha, "SELECT mail, kuroshio_claims FROM c WHERE id = 1")
+    assert str(shown).startswith("chen@a.tw~")
+    assert claims == {"mail": "chen@a.tw"}
+    pair.run(pair.alpha, "UPDATE c SET a = 5 WHERE id = 1")
+    assert pair.run(pair.alpha, "SELECT kuroshio_claims IS NULL FROM c WHERE id = 1") == [(False,)]
+    pair.run(pair.alpha, "UPDATE c SET mail = 'new@a.tw' WHERE id = 1")
+    assert pair.run(pair.alpha, "SELECT kuroshio_claims IS NULL FROM c WHERE id = 1") == [(True,)]
+    pair.run(pair.alpha, "DELETE FROM c WHERE id = 2")
+    house.look_again()
+    assert pair.run(pair.alpha, "SELECT mail FROM c") == [("new@a.tw",)]
+
+
+def test_who_waits_is_shown_when_a_local_user_lets_go(house: House) -> None:
+    pair = house.pair
+    pair.run(pair.alpha, "INSERT INTO c (id, mail, a, b) VALUES (1, 'chen@a.tw', 1, 1)")
+    younger = moment(10**15, 2)
+    cells = _cells(b"chen@a.tw") | {"a": b"1", "b": b"1"}
+    house.apply([Change((pair.schema, "c"), "I", (b"2",), cells, younger, 0, Author("beta", 2, 0, 0, {}))])
+    assert pair.run(pair.alpha, "SELECT id FROM c") == [(1,)], "the younger claim on (a, b) waits hidden"
+    pair.run(pair.alpha, "UPDATE c SET b = 2")
+    house.look_again()
+    assert pair.run(pair.alpha, "SELECT id, left(mail, 10) FROM c ORDER BY id") == [(1, "chen@a.tw"), (2, "chen@a.tw~")]
+    pair.run(pair.alpha, "DELETE FROM c WHERE id = 1")
+    house.look_again()
+    assert pair.run(pair.alpha, "SELECT id, mail FROM c") == [(2, "chen@a.tw")]
+    query = "SELECT type, rule FROM kuroshio.conflict WHERE nspname = %s ORDER BY rule"
+    assert pair.run(pair.alpha, query, (pair.schema,)) == [
+        ("multiple_unique_conflicts", "unique = hide"),
+        ("multiple_unique_conflicts", "unique = mark"),
+    ]
+
+
+def test_a_reference_that_postgresql_sets_to_null_is_no_edit(house: House) -> None:
+    pair = house.pair
+    pair.run(pair.alpha, "ALTER TABLE c DROP CONSTRAINT c_r_id_fkey")
+    pair.run(pair.alpha, "ALTER TABLE c ADD CONSTRAINT c_r_id_fkey FOREIGN KEY (r_id) REFERENCES r ON DELETE SET NULL")
+    pair.run(pair.alpha, f"SELECT kuroshio.generate('{pair.schema}', 'c')")
+    pair.run(pair.alpha, "INSERT INTO r VALUES (1, 'x')")
+    pair.run(pair.alpha, "INSERT INTO c (id, r_id) VALUES (1, 1)")
+    [before] = pair.run(pair.alpha, "SELECT kuroshio FROM c")
+    pair.run(pair.alpha, "DELETE FROM r")
+    assert pair.run(pair.alpha, "SELECT r_id, kuroshio_claims, kuroshio FROM c") == [(None, {"r_id": "1"}, *before)]
+    pair.run(pair.alpha, "INSERT INTO r VALUES (1, 'again')")
+    house.look_again()
+    assert pair.run(pair.alpha, "SELECT r_id, kuroshio_claims FROM c") == [(1, None)]
+
+
+def test_a_row_that_refers_to_itself_holds_itself_not(pair: Pair) -> None:
+    pair.everywhere("CREATE TABLE tree (id int PRIMARY KEY, up int REFERENCES tree)")
+    register(pair.alpha)
+    table = pair.enlist("tree")
+    merger = Merger(pair.alpha, 1, list(pair.config.sites), Tables(pair.alpha, Rules({})), lambda *_: None)
+    author = Author("beta", 2, 0, 0, {})
+    with as_applied(pair.alpha), pair.alpha.transaction():
+        pair.run(pair.alpha, "SET LOCAL session_replication_role = replica")
+        for number, up in ((1, 1), (2, 3), (3, 2)):
+            pair.run(pair.alpha, f"INSERT INTO tree VALUES ({number}, {up}, '{{1,1}}')")
+        for number in (1, 2, 3):
+            name = (pair.schema, "tree")
+            gone = Change(name, "D", (b"%d" % number,), {}, moment(9, 2), 0, author, saw=(1, 0), committed=1)
+            merger.merge(table, [gone])
+        for number in (1, 2, 3):
+            merger.release(table, [(b"%d" % number,)])
+    assert pair.run(pair.alpha, "SELECT id FROM tree") == []
+
+
+def _cells(address: bytes) -> dict[str, bytes | None]:
+    return {"mail": address, "tax": None, "a": None, "b": None, "p_id": None, "q_id": None, "r_id": None}
+
+
+@pytest.mark.parametrize(
+    ("rules", "says"),
+    [
+        (TableRules(unique_keys={"c_pair": UniqueRule("mark")}), "can show a marked text"),
+        (TableRules(unique_keys={"c_mail": UniqueRule("null")}, groups={"g": ("mail", "tax")}), "can show NULL"),
+        (TableRules(parents={"c_s_id_fkey": "falls"}), "none of that name"),
+        (TableRules(parents={"c_r_id_fkey": "null"}, groups={"g": ("a", "r_id")}), "in a column group"),
+    ],
+)
+def test_what_no_column_can_bear_is_refused(house: House, rules: TableRules, says: str) -> None:
+    table = house.by_name["c"]
+    with pytest.raises(UsageError, match=says):
+        rules_for(table, constraints(house.pair.alpha, table), rules)
