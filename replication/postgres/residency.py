@@ -8,7 +8,7 @@ from psycopg.types.json import Jsonb
 
 from replication.core.merge import Row, RowRules
 from replication.core.rules import Cell
-from replication.core.stamps import MASKED, SITE_MASK, Stamps, cell_id, cell_key
+from replication.core.stamps import BOTTOM, MASKED, SITE_MASK, Stamps, cell_id, cell_key
 from replication.core.views import NEVER, Reach, TableView, Values
 from replication.postgres.catalog import Constant, Quoted, Table
 from replication.postgres.connect import Connection
@@ -103,7 +103,7 @@ def beyond(connection: Connection, table: Table, view: TableView, most: int | No
     """The rows that this site has and may not see (under ""), and those where a column shows what should be masked, by
     column. What the site wrote itself it may show, in a column and in a table that is shared with others alone."""
     refused = _refused(view.rows)
-    mine = _OWN.format(moment=sql.SQL("kuroshio[1]"), site_mask=Constant(SITE_MASK))
+    mine = _own(sql.SQL("kuroshio[1]"))
     if view.rows == NEVER:
         refused = sql.SQL("NOT {}").format(mine)
     conditions: dict[str, sql.Composable] = {"": refused}
@@ -116,13 +116,18 @@ def beyond(connection: Connection, table: Table, view: TableView, most: int | No
                 refused,
                 _refused(reach),
                 Constant(cell_key(name, MASKED)),
-                _OWN.format(moment=moment, site_mask=Constant(SITE_MASK)),
+                _own(moment),
             )
     found = {name: _keys(connection, table, condition, most) for name, condition in conditions.items()}
     return {name: keys for name, keys in found.items() if keys}
 
 
-_OWN = sql.SQL("({moment} & {site_mask} = (SELECT number FROM kuroshio.site))")
+_OWN = sql.SQL("({moment} > {bottom} AND {moment} & {site_mask} = (SELECT number FROM kuroshio.site))")
+
+
+def _own(moment: sql.Composable) -> sql.Composed:
+    """Did this site write at that moment? What was there before replication, nobody did."""
+    return _OWN.format(moment=moment, bottom=Constant(BOTTOM), site_mask=Constant(SITE_MASK))
 
 
 def _refused(reach: Reach) -> sql.Composable:

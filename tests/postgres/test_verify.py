@@ -1,5 +1,6 @@
 """verify finds every kind of difference, names it, and takes no change on its way for one."""
 
+import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -11,6 +12,7 @@ from replication.verify.comparison import compare
 from replication.verify.digests import Bucket, Digests
 from replication.verify.report import Difference, Report
 from replication.verify.suspects import differing, read_buckets
+from sitecfg import load
 from tests.postgres.servers import Pair, as_applied
 
 KEPT = ("replicated_table", "tombstone", "parked")
@@ -228,3 +230,54 @@ def test_links_that_are_behind_leave_it_open(equal: Pair) -> None:
     report = verify(equal, lambda: ["behind"])
     assert report.equal is None
     assert report.undecided == ["behind"]
+
+
+SHARED = """
+[table."{schema}.t"]
+share = {{ column = "document", map = {{ alpha = ["alpha"] }} }}
+[table."{schema}.t".column]
+amount = {{ share = ["alpha"], mask = "nothing" }}
+"""
+
+
+def entitled(pair: Pair) -> Report:
+    """As `verify`, under rules by which beta has no row whose document is "alpha", and no amount."""
+    folder = pair.config.directory.with_name(f"{pair.config.directory.name}-{pair.schema}")
+    shutil.copytree(pair.config.directory, folder, dirs_exist_ok=True)
+    (folder / "rules" / "rules.toml").write_text(SHARED.format(schema=pair.schema))
+    return compare(pair.sessions, list, load(folder).rules)
+
+
+def mask_amounts(pair: Pair) -> None:
+    """Beta holds what it is entitled to."""
+    with as_applied(pair.beta):
+        pair.run(
+            pair.beta,
+            "UPDATE t SET amount = 0, kuroshio = kuroshio.put(kuroshio, kuroshio.cell_key('amount', 3), 1)",
+        )
+        pair.run(pair.beta, "DELETE FROM t WHERE document = 'alpha'")
+
+
+def test_a_site_is_held_to_what_it_is_entitled_to(equal: Pair) -> None:
+    for session in (equal.alpha, equal.beta):
+        with as_applied(session):
+            equal.run(session, "UPDATE t SET document = 'alpha' WHERE a < 10")
+    mask_amounts(equal)
+    report = entitled(equal)
+    assert report.equal is True, [str(found) for found in report.differences]
+    with as_applied(equal.beta):
+        equal.run(equal.beta, "DELETE FROM t WHERE a = 20")
+        equal.run(equal.beta, "UPDATE t SET document = 'another' WHERE a = 30")
+    found = {found.key["a"]: found.kind for found in entitled(equal).differences}
+    assert found == {"20": "missing", "30": "data"}
+
+
+def test_what_a_site_has_beyond_that_is_named(equal: Pair) -> None:
+    mask_amounts(equal)
+    with as_applied(equal.alpha):
+        equal.run(equal.alpha, "UPDATE t SET document = 'alpha' WHERE a = 10")
+    with as_applied(equal.beta):
+        equal.run(equal.beta, "UPDATE t SET document = 'alpha' WHERE a = 10")
+        equal.run(equal.beta, "UPDATE t SET amount = 7, kuroshio = ARRAY[kuroshio[1], kuroshio[2]] WHERE a = 11")
+    found = {(found.key["a"], *found.columns, *found.at): found.kind for found in entitled(equal).differences}
+    assert found == {("10", "beta"): "exposed", ("11", "amount", "beta"): "exposed"}
