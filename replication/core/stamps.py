@@ -14,9 +14,10 @@ A row keeps its stamps in one ``bigint[]`` column, named ``kuroshio``::
 2. ``seen`` is the newest moment in the row that the last writer had seen. It belongs to that write, not to the merged
    state: comparisons of rows leave it out. A write is fresh (travels) when the newest moment is greater than ``seen``.
 3. The pairs are sorted by key. A key is ``cell << 2 | kind``; the kind says whether the number is the cell's moment,
-   epoch or term, or marks it as masked: what this site shows stands for a value that it may not have. Keys lie in
-   [2^33, 2^34): no epoch is as large, and no moment as small, so ``array_position`` finds a key and never a number.
+   epoch or term. Keys lie in [2^33, 2^34): no epoch is as large, and no moment as small, so ``array_position`` finds
+   a key and never a number.
 4. ``(LIFE, n)`` stands in a row that lives for the n-th time, n > 1.
+5. A key above 2^34 marks a cell as masked: what this site shows stands for a value that it may not have.
 """
 
 import hashlib
@@ -26,8 +27,9 @@ from typing import NamedTuple
 
 SITE_BITS = 10
 SITE_MASK = (1 << SITE_BITS) - 1
-MOMENT, EPOCH, TERM, MASKED = 0, 1, 2, 3
+MOMENT, EPOCH, TERM = 0, 1, 2
 LIFE = 1 << 33
+MASK_FLAG = 1 << 34
 BOTTOM = 1
 """The base of a row that existed before its table was replicated: the same at all sites, older than any write."""
 
@@ -67,8 +69,13 @@ def cell_id(column: str) -> int:
 
 
 def cell_key(column: str, kind: int = MOMENT) -> int:
-    """The key under which a row's stamps hold a column's moment, epoch or term, or its mark."""
+    """The key under which a row's stamps hold a column's moment, epoch or term."""
     return cell_id(column) << 2 | kind
+
+
+def mask_key(column: str) -> int:
+    """The key under which a row's stamps mark a column as masked."""
+    return cell_key(column) | MASK_FLAG
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +92,16 @@ class Stamps:
     @classmethod
     def unpack(cls, packed: Sequence[int]) -> "Stamps":
         """Read the array form."""
-        life, parts = 1, dict[int, list[int]]()
+        life, parts, masked = 1, dict[int, list[int]](), list[int]()
         for key, number in zip(packed[2::2], packed[3::2], strict=True):
             if key == LIFE:
                 life = number
+            elif key & MASK_FLAG:
+                masked.append((key ^ MASK_FLAG) >> 2)
             else:
-                parts.setdefault(key >> 2, [0, 0, 0, 0])[key & 3] = number
+                parts.setdefault(key >> 2, [0, 0, 0])[key & 3] = number
         cells = {cell: Stamp(p[TERM], p[EPOCH], p[MOMENT] or packed[0]) for cell, p in parts.items()}
-        masked = frozenset(cell for cell, p in parts.items() if p[MASKED])
-        return cls(packed[0], packed[1], life, cells, masked)
+        return cls(packed[0], packed[1], life, cells, frozenset(masked))
 
     def pack(self) -> list[int]:
         """The array form, canonical: sorted, nothing in it that the base already says."""
@@ -105,7 +113,7 @@ class Stamps:
                 pairs.append((cell << 2 | EPOCH, stamp.epoch))
             if stamp.term:
                 pairs.append((cell << 2 | TERM, stamp.term))
-        pairs += [(cell << 2 | MASKED, 1) for cell in self.masked]
+        pairs += [(cell << 2 | MASK_FLAG, 1) for cell in self.masked]
         return [self.base, self.seen, *(number for pair in sorted(pairs) for number in pair)]
 
     def of(self, cell: int) -> Stamp:

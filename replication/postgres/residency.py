@@ -8,7 +8,7 @@ from psycopg.types.json import Jsonb
 
 from replication.core.merge import Row, RowRules
 from replication.core.rules import Cell
-from replication.core.stamps import BOTTOM, MASKED, SITE_MASK, Stamps, cell_id, cell_key
+from replication.core.stamps import BOTTOM, SITE_MASK, Stamps, cell_id, cell_key, mask_key
 from replication.core.views import NEVER, Reach, TableView, Values
 from replication.postgres.catalog import Constant, Quoted, Table
 from replication.postgres.connect import Connection
@@ -115,7 +115,7 @@ def beyond(connection: Connection, table: Table, view: TableView, most: int | No
             conditions[name] = sql.SQL("NOT {} AND {} AND kuroshio.get(kuroshio, {}) = 0 AND NOT {}").format(
                 refused,
                 _refused(reach),
-                Constant(cell_key(name, MASKED)),
+                Constant(mask_key(name)),
                 _own(moment),
             )
     found = {name: _keys(connection, table, condition, most) for name, condition in conditions.items()}

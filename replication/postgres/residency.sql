@@ -53,6 +53,10 @@ BEGIN
     DELETE FROM kuroshio.whole;
 END $$;
 
+CREATE OR REPLACE FUNCTION kuroshio.mask_key(column_name text) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN kuroshio.cell_key(column_name, 0) | 17179869184;
+
 -- A masked cell stands for a value that is elsewhere: whoever wrote over it would overwrite what they have not seen.
 CREATE OR REPLACE FUNCTION kuroshio.mask_source(relation oid, rules jsonb) RETURNS text
     LANGUAGE sql STABLE AS $gen$
@@ -60,7 +64,7 @@ CREATE OR REPLACE FUNCTION kuroshio.mask_source(relation oid, rules jsonb) RETUR
     IF (%s) AND kuroshio.get(OLD.kuroshio, %s) > 0 THEN
         RAISE EXCEPTION 'column %% of %%.%% is masked at this site and cannot be changed here', %L, TG_TABLE_SCHEMA, TG_TABLE_NAME
             USING HINT = 'Change it at a site that receives it: python -m sitecfg rules says which.', ERRCODE = 'object_not_in_prerequisite_state';
-    END IF;$$, kuroshio.group_differs_source(relation, a.attname, rules->'columns'->a.attname), kuroshio.cell_key(a.attname, 3), a.attname), ''), '')
+    END IF;$$, kuroshio.group_differs_source(relation, a.attname, rules->'columns'->a.attname), kuroshio.mask_key(a.attname), a.attname), ''), '')
       FROM pg_attribute a
      WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND rules->'columns'->a.attname ? 'masked' $gen$;
 
@@ -68,7 +72,7 @@ CREATE OR REPLACE FUNCTION kuroshio.mask_source(relation oid, rules jsonb) RETUR
 CREATE OR REPLACE FUNCTION kuroshio.unmarked(stamps bigint[]) RETURNS bigint[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (SELECT array_agg(number ORDER BY place) FROM unnest(stamps) WITH ORDINALITY AS s(number, place)
-             WHERE place < 3 OR stamps[place - (place - 3) % 2] & 3 <> 3);
+             WHERE place < 3 OR stamps[place - (place - 3) % 2] < 17179869184);
 
 -- The triggers of a table that is decided by columns: an update of one of these carries the row whole, and what is written
 -- here for others alone does not stay.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from psycopg import sql
 
-from replication.core.stamps import EPOCH, LIFE, MASKED, TERM, cell_key
+from replication.core.stamps import EPOCH, LIFE, TERM, cell_key, mask_key
 from replication.postgres.catalog import CLAIMS, STAMPS, Constant, ForeignKey, Quoted, Table, type_name
 from replication.postgres.connect import Connection
 from replication.postgres.parameters import BigintArray, TextArray
@@ -107,13 +107,12 @@ def key_text(table: Table) -> sql.Composed:
     return sql.SQL("ARRAY[{}]").format(sql.SQL(", ").join(Quoted("s", f"c{place}") for place in range(len(table.key))))
 
 
-_KINDS = {"epoch": EPOCH, "term": TERM, "mask": MASKED}
-
-
 def _number_key(name: str) -> int:
     """Where a row's stamps keep the number of this name."""
     kind, _, column = name.partition(":")
-    return LIFE if kind == "life" else cell_key(column, _KINDS[kind])
+    if kind == "mask":
+        return mask_key(column)
+    return LIFE if kind == "life" else cell_key(column, EPOCH if kind == "epoch" else TERM)
 
 
 def _with_numbers(stamps: sql.Composable, numbers: Sequence[str]) -> sql.Composable:

@@ -9,7 +9,7 @@ CREATE OR REPLACE FUNCTION kuroshio.get(stamps bigint[], key bigint) RETURNS big
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN coalesce(stamps[array_position(stamps, key, 3) + 1], 0);
 
--- kind: 0 moment, 1 epoch, 2 term, 3 masked here.
+-- kind: 0 moment, 1 epoch, 2 term.
 CREATE OR REPLACE FUNCTION kuroshio.cell_key(column_name text, kind int) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (('x' || left(md5(column_name), 8))::bit(32)::bigint | 2147483648) << 2 | kind;

@@ -253,7 +253,7 @@ def mask_amounts(pair: Pair) -> None:
     with as_applied(pair.beta):
         pair.run(
             pair.beta,
-            "UPDATE t SET amount = 0, kuroshio = kuroshio.put(kuroshio, kuroshio.cell_key('amount', 3), 1)",
+            "UPDATE t SET amount = 0, kuroshio = kuroshio.put(kuroshio, kuroshio.mask_key('amount'), 1)",
         )
         pair.run(pair.beta, "DELETE FROM t WHERE document = 'alpha'")
 
