@@ -64,7 +64,7 @@ def _column(table: str, name: str, rule: ColumnRule, group: str | None) -> Line:
     return Line(
         table,
         name,
-        _rule(rule) + (f", in group {group}" if group else "") + _reviewed(review=rule.review),
+        _rule(rule) + _generation(rule) + (f", in group {group}" if group else "") + _reviewed(review=rule.review),
         "; ".join(f"{owner}: {_rule(owned)}" for owner, owned in sorted(rule.owned_by.items())),
         _receivers(rule.share) if rule.share else "",
         _masked(rule.mask) if rule.mask else "",
@@ -73,6 +73,11 @@ def _column(table: str, name: str, rule: ColumnRule, group: str | None) -> Line:
 
 def _rule(rule: ColumnRule) -> str:
     return f"site {rule.site}" if rule.site else rule.rule
+
+
+def _generation(rule: ColumnRule) -> str:
+    was = dict.fromkeys(rule.earlier)
+    return f", generation {rule.generation} (was {', '.join(was)})" if was else ""
 
 
 def _reviewed(*, review: bool) -> str:

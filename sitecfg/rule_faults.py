@@ -24,6 +24,7 @@ def rule_faults(table: TableTable, sites: Sites) -> Iterator[Wrong]:
         key = dotted(("column", name))
         yield from _authority_faults(table, key, column, sites)
         yield from _owned_faults(table, key, column, sites)
+        yield from _generation_faults(key, column)
         yield from _audience_faults(table, name, column, sites)
 
 
@@ -85,6 +86,13 @@ def _owned_faults(table: TableTable, key: str, column: ColumnTable, sites: Sites
         place = f"{key}.{dotted(('owned_by', owner))}"
         yield from _unknown_sites(place, {owner}, sites)
         yield from _authority_faults(table, place, owned, sites)
+
+
+def _generation_faults(key: str, column: ColumnTable) -> Iterator[Wrong]:
+    earlier = column.generation - 1
+    if column.was and len(column.was) != earlier:
+        hint = "was has the rule of each earlier generation, oldest first; each change raises the generation by one"
+        yield Wrong(f"{key}.was", f"{len(column.was)} for {earlier} earlier generations", hint)
 
 
 def _audience_faults(table: TableTable, name: str, column: ColumnTable, sites: Sites) -> Iterator[Wrong]:

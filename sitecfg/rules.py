@@ -71,6 +71,9 @@ class ColumnRule:
 
     `site` is whose value wins under `site`. `review` asks a person after the sites have converged. `owned_by` has the
     rule and the site that hold instead in rows of that owner. `mask` is there exactly where `share` is.
+    `generation` is raised when the rule, or who has authority under it, changes: what was written in an earlier one
+    loses against what is written in a later one. `was` has the rules of the earlier ones, oldest first; empty: the
+    same.
     """
 
     rule: str = "latest"
@@ -79,11 +82,23 @@ class ColumnRule:
     owned_by: Mapping[str, "ColumnRule"] = field(default_factory=dict, hash=False)
     share: Share | None = None
     mask: Mask | None = None
+    generation: int = 1
+    was: tuple[str, ...] = ()
+
+    @property
+    def earlier(self) -> tuple[str, ...]:
+        """The rule of each earlier generation, oldest first."""
+        return self.was or (self.rule,) * (self.generation - 1)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The rule of each generation, oldest first."""
+        return (*self.earlier, self.rule)
 
     @property
     def names(self) -> frozenset[str]:
-        """The rules that the column follows in one row or another."""
-        return frozenset({self.rule, *(other.rule for other in self.owned_by.values())})
+        """The rules that the column follows, or followed, in one row or another."""
+        return frozenset({*self.kinds, *(other.rule for other in self.owned_by.values())})
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ amount = { rule = "owner" }
 currency = { rule = "owner" }                    # the columns of a group have one rule
 credit = { rule = "latest", owned_by.us = { rule = "site", site = "us" } }
 visits = "counter"
+points = { rule = "counter", generation = 2, was = "latest" }   # its rule was changed while the sites ran
 birth_date = { rule = "frozen", share = ["taipei"], mask = "nothing" }   # the others get NULL or the default
 email = { share = ["taipei", "us"], mask = "hash" }
 card = { share = ["us"], mask = { part = 4 } }   # the others get the last four characters
@@ -31,12 +32,13 @@ What the names mean, and what holds where nothing is said, stands in `sitecfg.ru
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, StrictBool, StrictStr
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, StrictBool, StrictInt, StrictStr
 
 from .rules import ColumnRule, Mask, Share, TableRules, UniqueRule
 from .shapes import SiteName, Table, Texts, as_tuple, refuse
 
 NAME_BYTES = 63  # PostgreSQL's NAMEDATALEN - 1
+LAST_GENERATION = 1000
 
 
 def _identifier(name: str) -> str:
@@ -65,6 +67,10 @@ def _sites(value: Any) -> Any:
     return {"sites": value} if isinstance(value, list) else value
 
 
+def _kinds(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else as_tuple(value)
+
+
 def _mask(value: Any) -> Mask:
     """Read "nothing", "hash" or { part = 4 }."""
     if value in ("nothing", "hash"):
@@ -74,6 +80,7 @@ def _mask(value: Any) -> Mask:
     raise refuse(f"{value!r} is no mask", '"nothing", "hash", or { part = 4 } for the last 4 characters')
 
 
+Kind = Literal["latest", "site", "owner", "counter", "set", "append", "greatest", "least", "frozen"]
 Identifier = Annotated[StrictStr, AfterValidator(_identifier)]
 TableName = Annotated[StrictStr, AfterValidator(_table_name)]
 GroupColumns = Annotated[Texts, Field(min_length=2)]
@@ -102,12 +109,18 @@ class OwnedTable(Table):
 class ColumnTable(Table):
     """A column's rule, spelt out."""
 
-    rule: Literal["latest", "site", "owner", "counter", "set", "append", "greatest", "least", "frozen"] = "latest"
+    rule: Kind = "latest"
     site: SiteName | None = None
     review: StrictBool = False
     owned_by: dict[SiteName, Annotated[OwnedTable, BeforeValidator(_rule)]] = Field(default_factory=dict)
     share: Annotated[ShareTable | None, BeforeValidator(_sites)] = None
     mask: Annotated[Mask, PlainValidator(_mask)] | None = None
+    generation: Annotated[StrictInt, Field(ge=1, le=LAST_GENERATION)] = Field(
+        default=1, description="raised by one when the rule, or who has authority under it, changes"
+    )
+    was: Annotated[tuple[Kind, ...], BeforeValidator(_kinds)] = Field(
+        default=(), description="the rules of the earlier generations, oldest first; left out: the same as now"
+    )
 
 
 class UniqueTable(Table):
@@ -169,6 +182,8 @@ def _column_rule(column: ColumnTable) -> ColumnRule:
         owned_by={owner: ColumnRule(owned.rule, owned.site) for owner, owned in column.owned_by.items()},
         share=_share(column.share),
         mask=(column.mask or Mask()) if column.share else None,
+        generation=column.generation,
+        was=column.was if set(column.was) != {column.rule} else (),
     )
 
 

@@ -67,6 +67,15 @@ def test_a_rule_may_differ_by_the_rows_owner(tmp_path: Path) -> None:
     assert rule == ColumnRule("owner", owned_by={"east": ColumnRule("site", "west"), "west": ColumnRule()})
 
 
+def test_a_rule_that_was_changed_says_in_which_generation_it_is_and_what_it_was(tmp_path: Path) -> None:
+    rule = column(tmp_path / "1", '{ rule = "counter", generation = 2, was = "latest" }')
+    assert rule == ColumnRule("counter", generation=2, was=("latest",))
+    assert rule.kinds == ("latest", "counter")
+    same = column(tmp_path / "2", '{ rule = "site", site = "west", generation = 3, was = ["site", "site"] }')
+    assert same == column(tmp_path / "3", '{ rule = "site", site = "west", generation = 3 }')
+    assert same.kinds == ("site",) * 3
+
+
 def test_who_receives_the_rows_is_named_by_site_or_by_a_column(tmp_path: Path) -> None:
     table = '[table."a.b"]\nshare = '
     assert read(tmp_path / "1", f'{table}["west", "east"]').table("a.b").share == Share(("east", "west"))
@@ -154,6 +163,8 @@ PLAIN = '[table."a.b"]\nowner = "o"\n[table."a.b".column]\nx = "owner"\n'
         ('owner = "o"', 'owner = "o"\ngroups.g = ["y", "z"]'),
         ('"owner"', '"frozen"'),
         ('"owner"', '{ rule = "owner", review = true }'),
+        ('"owner"', '{ rule = "owner", generation = 2 }'),
+        ('"owner"', '{ rule = "owner", generation = 2, was = "site" }'),
         ('"owner"', '{ rule = "owner", owned_by.east = "latest" }'),
         ('"owner"', '{ rule = "owner", owned_by.west = "latest" }'),
         ('"owner"', '{ rule = "owner", owned_by.west = { rule = "site", site = "west" } }'),
@@ -176,6 +187,7 @@ def test_the_rules_version_changes_with_each_rule(tmp_path: Path, old: str, new:
         ('owner = "o"', 'delete = "stamp"\nowner = "o" # a remark'),
         ('owner = "o"', 'owner = "o"\nunique.k = "hide"\nparent.k = "returns"'),
         ('x = "owner"', 'y = "latest"\nx = { rule = "owner", review = false }'),
+        ('x = "owner"', 'x = { rule = "owner", generation = 1, was = [] }'),
         (PLAIN, PLAIN + '[local]\ntables = ["public.django_*"]'),
     ],
 )
