@@ -4,9 +4,12 @@ of the configuration fit it?"""
 from collections.abc import Mapping
 from typing import Any
 
-from replication.errors import UsageError
+from replication.errors import RulesUnknownError, UsageError
 from replication.postgres.catalog import Table
-from sitecfg import ColumnRule, TableRules
+from replication.postgres.connect import Connection
+from replication.postgres.enlist import written_generations
+from sitecfg import ColumnRule, Rules, TableRules
+from sitecfg.generations import generation_faults
 from sitecfg.rules import RETURNS
 
 
@@ -47,7 +50,32 @@ def rules_for(table: Table, rules: TableRules) -> dict[str, Any]:
 
 
 def _column(rule: ColumnRule) -> dict[str, Any]:
-    return {"rule": rule.rule} if rule.site is None else {"rule": rule.rule, "site": rule.site}
+    column: dict[str, Any] = {"rule": rule.rule} if rule.site is None else {"rule": rule.rule, "site": rule.site}
+    if rule.generation > 1:
+        column |= {"generation": rule.generation, "was": list(rule.earlier)}
+    return column
+
+
+def require_generations(table: Table, rules: TableRules, recorded: Mapping[str, Any], site: str) -> None:
+    """Raise :class:`UsageError` where a rule was changed and its generation does not say so (pitfall P13)."""
+    faults = [f"  {wrong.key}: {wrong.message}: {wrong.hint}" for wrong in generation_faults(rules, recorded)]
+    if faults:
+        raise UsageError("\n".join([f"the rules of {table} do not follow those that {site} has had:", *faults]))
+
+
+def require_known(connection: Connection, rules: Rules) -> None:
+    """Raise :class:`RulesUnknownError` where the triggers write generations of which this process has not read.
+
+    It was started before the rules were changed: what it sends would bear the version of the old ones.
+    """
+    for table, written in written_generations(connection).items():
+        columns = rules.table(table)
+        newer = sorted(name for name, generation in written.items() if generation > columns.column(name).generation)
+        if newer:
+            raise RulesUnknownError(
+                f"the rules of {table} were changed ({', '.join(newer)}) since this program has read them: it ends, and"
+                " reads them when it is started again"
+            )
 
 
 def _require_built(table: Table, rules: TableRules) -> None:

@@ -176,10 +176,7 @@ class Applier:
                 extra["life"] = [life if life > 1 else 0 for life in extra["life"]]
             return {name: column for name, column in extra.items() if name != "referential"}
         none = [0] * len(section.moments)
-        ruled = self.tables.with_authority(table, section.columns)
-        return {
-            f"{kind}:{name}": section.extra.get(f"{kind}:{name}", none) for name in ruled for kind in ("term", "epoch")
-        }
+        return {name: section.extra.get(name, none) for name in self.tables.compared(table, section.columns)}
 
     def _park(self, section: Section, author: Author, indices: Sequence[int], reason: str, detail: str) -> None:
         for change in changes_of(section, author, indices):

@@ -45,13 +45,20 @@ class Tables:
         if found is None:
             declared = self.declared.table(str(table))
             columns = {name: declared.column(name).rule for name in table.values}
-            found = self._rules[table.qualified] = RowRules(columns, declared.delete)
+            earlier = {name: rule.earlier for name, rule in declared.columns.items() if rule.generation > 1}
+            found = self._rules[table.qualified] = RowRules(columns, declared.delete, earlier)
         return found
 
-    def with_authority(self, table: Table, columns: tuple[str, ...]) -> list[str]:
-        """Of these columns those whose writes may carry an epoch: there a newer moment alone does not win."""
-        declared = self.declared.table(str(table))
-        return [name for name in columns if name not in table.key and RAISES_EPOCH & declared.column(name).names]
+    def compared(self, table: Table, columns: tuple[str, ...]) -> list[str]:
+        """Of these columns' stamps the numbers that may decide before the moment does, by their names on the wire."""
+        declared, found = self.declared.table(str(table)), list[str]()
+        for name in columns:
+            rule = declared.column(name)
+            if name not in table.key and RAISES_EPOCH & rule.names:
+                found += (f"term:{name}", f"epoch:{name}")
+            if rule.generation > 1:
+                found.append(f"generation:{name}")
+        return found
 
     def rank(self, name: Name) -> int:
         """How many parents a table has above it: parents are written first, children deleted first."""

@@ -30,6 +30,27 @@ def is_enlisted(connection: Connection, table: Table) -> bool:
     )
 
 
+def recorded_rules(connection: Connection, table: Table) -> dict[str, Any] | None:
+    """The rules that the table's triggers follow; None where it is not under replication."""
+    row = connection.execute(
+        "SELECT rules FROM kuroshio.replicated_table WHERE nspname = %s AND relname = %s", table.qualified
+    ).fetchone()
+    return dict(row[0]) if row else None  # type: ignore[call-overload]
+
+
+def written_generations(connection: Connection) -> dict[str, dict[str, int]]:
+    """Table -> column -> the generation that the triggers write, where a rule was changed."""
+    written: dict[str, dict[str, int]] = {}
+    for table, column, generation in connection.execute(_GENERATIONS).fetchall():
+        written.setdefault(str(table), {})[str(column)] = int(str(generation))
+    return written
+
+
+_GENERATIONS = """
+SELECT nspname || '.' || relname, key, value->>'generation'
+  FROM kuroshio.replicated_table, jsonb_each(rules->'columns') WHERE value ? 'generation'"""
+
+
 def has_rows(connection: Connection, table: Table) -> bool:
     """Does the table hold any row?"""
     query = sql.SQL("SELECT FROM {} LIMIT 1").format(table.identifier)
@@ -80,7 +101,8 @@ def _add_stamps(connection: Connection, table: Table, rules: Mapping[str, Any], 
 
 
 def _add_parts(connection: Connection, table: Table, rules: Mapping[str, Any]) -> None:
-    if any(rule["rule"] in HAS_PARTS for rule in rules["columns"].values()):
+    kinds = {kind for rule in rules["columns"].values() for kind in (rule["rule"], *rule.get("was", ()))}
+    if kinds & HAS_PARTS:
         connection.execute(
             sql.SQL("ALTER TABLE {} ADD COLUMN IF NOT EXISTS {} jsonb").format(table.identifier, sql.Identifier(PARTS))
         )

@@ -103,11 +103,12 @@ def _buried(
 def _cells(rules: RowRules, stamps: Stamps, values: Mapping[str, bytes | None], parts: AllParts) -> dict[str, Cell]:
     return {
         name: Cell(
-            stamps.of(cell_id(name)),
+            stamp,
             value,
-            rules.unfold(name, parts_from_json(parts.get(name, {})), value, stamps.base),
+            rules.unfold(name, parts_from_json(parts.get(name, {})), value, stamps.base, stamp.generation),
         )
         for name, value in values.items()
+        for stamp in [stamps.of(cell_id(name))]
     }
 
 

@@ -9,7 +9,7 @@ CREATE OR REPLACE FUNCTION kuroshio.get(stamps bigint[], key bigint) RETURNS big
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN coalesce(stamps[array_position(stamps, key, 3) + 1], 0);
 
--- kind: 0 moment, 1 epoch, 2 term.
+-- kind: 0 moment, 1 epoch, 2 term, 3 generation.
 CREATE OR REPLACE FUNCTION kuroshio.cell_key(column_name text, kind int) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (('x' || left(md5(column_name), 8))::bit(32)::bigint | 2147483648) << 2 | kind;
@@ -40,10 +40,44 @@ CREATE OR REPLACE FUNCTION kuroshio.group_differs_source(relation oid, column_na
      WHERE attrelid = relation AND NOT attisdropped
        AND (attname = column_name OR coalesce(rule->'group', '[]') ? attname::text) $gen$;
 
--- A cell's parts (replication/core/rules), folded, after a local write. Beside a row they stand by column.
+-- A cell's parts (replication/core/rules), folded, after a local write. Beside a row they stand by column; none: no entry.
 CREATE OR REPLACE FUNCTION kuroshio.put_parts(parts jsonb, column_name text, cell jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN coalesce(parts, '{}') || jsonb_build_object(column_name, cell);
+    RETURN CASE WHEN coalesce(cell, '{}') = '{}' THEN nullif(parts - column_name, '{}')
+                ELSE coalesce(parts, '{}') || jsonb_build_object(column_name, cell) END;
+
+-- The stamps of a row whose cell is written in a generation of its column's rule: one that the cell had in an earlier one
+-- keeps nothing but its moment (replication/core/merge.py, RowRules.write).
+CREATE OR REPLACE FUNCTION kuroshio.begin_generation(stamps bigint[], cell bigint, generation bigint) RETURNS bigint[]
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+    begun bigint[] := stamps[1:2];
+BEGIN
+    IF kuroshio.get(stamps, cell | 3) = generation THEN RETURN stamps; END IF;
+    FOR i IN 3 .. cardinality(stamps) BY 2 LOOP
+        IF stamps[i] NOT IN (cell | 1, cell | 2, cell | 3) THEN begun := begun || stamps[i : i + 1]; END IF;
+    END LOOP;
+    RETURN kuroshio.put(begun, cell | 3, generation);
+END $$;
+
+-- The parts that a write finds: of an earlier generation what it showed, as if the row had been inserted with that when it
+-- was written; null where that is the row's insert.
+CREATE OR REPLACE FUNCTION kuroshio.parts_found(
+    stamps bigint[], parts jsonb, column_name text, cell bigint, generation bigint, rule text, shown text) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+    written bigint := coalesce(nullif(kuroshio.get(stamps, cell), 0), stamps[1]);
+BEGIN
+    IF kuroshio.get(stamps, cell | 3) = generation THEN RETURN parts->column_name; END IF;
+    IF written = stamps[1] THEN RETURN NULL; END IF;
+    RETURN CASE rule
+        WHEN 'counter' THEN jsonb_build_object('', jsonb_build_array(written, coalesce(shown, '0')))
+        WHEN 'set' THEN (SELECT jsonb_object_agg(format('+%s:%s', written & 1023, e), jsonb_build_array(written, ''))
+                           FROM unnest(shown::text[]) AS e WHERE e IS NOT NULL)
+        WHEN 'append' THEN CASE WHEN shown IS NOT NULL
+            THEN jsonb_build_object('+' || written, jsonb_build_array(written, length(shown)::text)) END
+    END;
+END $$;
 
 -- counter: one more change of this site, and the sum of all.
 CREATE OR REPLACE FUNCTION kuroshio.count_change(cell jsonb, site int, change numeric) RETURNS jsonb
@@ -103,26 +137,38 @@ BEGIN
 END $$;
 
 -- What a rule with parts, or one that refuses, adds to the update of its column.
-CREATE OR REPLACE FUNCTION kuroshio.parts_source(column_name text, rule text, site int) RETURNS text
+CREATE OR REPLACE FUNCTION kuroshio.parts_source(column_name text, rule jsonb, site int) RETURNS text
     LANGUAGE sql IMMUTABLE AS $gen$
-    SELECT CASE rule
+    WITH found(parts, old) AS (
+        SELECT CASE WHEN rule ? 'generation'
+                    THEN format('kuroshio.parts_found(OLD.kuroshio, OLD.kuroshio_parts, %1$L, %2$s, %3$s, %4$L, OLD.%1$I::text)', column_name,
+                                kuroshio.cell_key(column_name, 0), (rule->>'generation')::int - 1, rule->>'rule')
+                    ELSE format('OLD.kuroshio_parts->%L', column_name) END,
+               -- What an earlier generation left may have NULLs among its elements.
+               format(CASE WHEN rule ? 'generation' THEN 'kuroshio.as_set(OLD.%I::text[])' ELSE 'OLD.%I::text[]' END, column_name))
+    SELECT CASE rule->>'rule'
         WHEN 'counter' THEN format($$
-            NEW.kuroshio_parts := kuroshio.put_parts(NEW.kuroshio_parts, %1$L, kuroshio.count_change(OLD.kuroshio_parts->%1$L, %2$s, NEW.%1$I - OLD.%1$I));$$,
-            column_name, site)
+            NEW.kuroshio_parts := kuroshio.put_parts(NEW.kuroshio_parts, %1$L,
+                kuroshio.count_change(%3$s, %2$s, coalesce(NEW.%1$I, 0) - coalesce(OLD.%1$I, 0)));$$,
+            column_name, site, parts)
         WHEN 'set' THEN format($$
             NEW.kuroshio_parts := kuroshio.put_parts(NEW.kuroshio_parts, %1$L,
-                kuroshio.change_set(OLD.kuroshio_parts->%1$L, OLD.kuroshio[1], at, OLD.%1$I::text[], NEW.%1$I::text[]));$$,
-            column_name)
+                kuroshio.change_set(%2$s, OLD.kuroshio[1], at, %3$s, NEW.%1$I::text[]));$$,
+            column_name, parts, old)
         WHEN 'append' THEN format($$
             NEW.kuroshio_parts := kuroshio.put_parts(NEW.kuroshio_parts, %1$L,
-                kuroshio.change_fragments(OLD.kuroshio_parts->%1$L, OLD.kuroshio[1], at, OLD.%1$I::text, NEW.%1$I::text));$$,
-            column_name)
+                kuroshio.change_fragments(%2$s, OLD.kuroshio[1], at, OLD.%1$I::text, NEW.%1$I::text));$$,
+            column_name, parts)
         WHEN 'frozen' THEN format($$
             IF OLD.%1$I IS NOT NULL THEN
                 RAISE EXCEPTION 'column %% of %%.%% is frozen: it is set once', %1$L, TG_TABLE_SCHEMA, TG_TABLE_NAME
                     USING HINT = 'Leave it as it is, or take the rule frozen off the column in sitecfg/rules.', ERRCODE = 'object_not_in_prerequisite_state';
             END IF;$$, column_name)
-        ELSE '' END $gen$;
+        ELSE '' END
+        || CASE WHEN rule->>'rule' NOT IN ('counter', 'set', 'append') AND rule->'was' ?| ARRAY['counter', 'set', 'append'] THEN format($$
+            NEW.kuroshio_parts := kuroshio.put_parts(NEW.kuroshio_parts, %L, NULL);$$, column_name)
+        ELSE '' END
+      FROM found $gen$;
 
 -- Has this site authority over the cell? An expression over the row; null: never. What differs by the row's owner is decided
 -- by the row itself, so that all sites agree.
@@ -163,9 +209,10 @@ DECLARE
     source text;
     extra text;
     by_owner text;
+    generation int := (rule->>'generation')::int - 1;
 BEGIN
     SELECT * INTO here FROM kuroshio.site;
-    extra := coalesce(kuroshio.parts_source(column_name, rule->>'rule', here.number), '');
+    extra := coalesce(kuroshio.parts_source(column_name, rule, here.number), '');
     has_authority := kuroshio.authority_source(rule, 'OLD', owner, here.name);
     by_owner := kuroshio.by_owner_source(rule, 'OLD', owner, here.name);
     IF rule->>'rule' IN ('greatest', 'least') THEN
@@ -181,11 +228,19 @@ BEGIN
             source := source || format($$
             IF %s THEN stamps := stamps || ARRAY[%s, 1::bigint]; END IF;$$, has_authority, epoch);
         END IF;
+        IF generation > 0 THEN
+            source := source || format($$
+            stamps := stamps || ARRAY[%s, %s::bigint];$$, cell | 3, generation);
+        END IF;
     ELSE
         source := format($$
         IF %1$s THEN
             place := array_position(stamps, %2$s, 3);
             IF place IS NULL THEN stamps := kuroshio.put(stamps, %2$s, at); ELSE stamps[place + 1] := at; END IF;$$, differs, cell);
+        IF generation > 0 THEN
+            source := source || format($$
+            stamps := kuroshio.begin_generation(stamps, %s, %s);$$, cell, generation);
+        END IF;
         IF by_owner IS NOT NULL THEN
             source := source || format($$
             IF (%3$s) AND kuroshio.get(OLD.kuroshio, %1$s) > 0 THEN
@@ -207,17 +262,22 @@ CREATE OR REPLACE FUNCTION kuroshio.edit_source(relation oid, column_name text, 
     SELECT format('CASE WHEN %1$s THEN %2$s END, CASE WHEN %1$s THEN at END', kuroshio.group_differs_source(relation, column_name, rule),
                   kuroshio.cell_key(column_name, 0)) $gen$;
 
--- The form in which a rule shows what was typed.
+-- The form in which a rule shows what was typed. What an earlier generation left stays as it is.
 CREATE OR REPLACE FUNCTION kuroshio.shown_source(column_name text, type text, rule jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE AS $gen$
-    SELECT CASE rule->>'rule' WHEN 'set' THEN format($$
-    NEW.%1$I := kuroshio.as_set(NEW.%1$I::text[])::%2$s;$$, column_name, type) ELSE '' END $gen$;
+    SELECT CASE WHEN rule->>'rule' IS DISTINCT FROM 'set' THEN ''
+                WHEN rule ? 'generation' THEN format($$
+    IF TG_OP = 'INSERT' OR NEW.%1$I IS DISTINCT FROM OLD.%1$I THEN NEW.%1$I := kuroshio.as_set(NEW.%1$I::text[])::%2$s; END IF;$$, column_name, type)
+                ELSE format($$
+    NEW.%1$I := kuroshio.as_set(NEW.%1$I::text[])::%2$s;$$, column_name, type) END $gen$;
 
--- What an insert adds where this site has authority from the start.
+-- What an insert adds where this site has authority from the start, and where the rule was changed.
 CREATE OR REPLACE FUNCTION kuroshio.insert_source(column_name text, rule jsonb, owner text) RETURNS text
     LANGUAGE sql STABLE AS $gen$
     SELECT coalesce(max(format($$
     IF %s THEN NEW.kuroshio := kuroshio.put(NEW.kuroshio, %s, 1); END IF;$$, source, kuroshio.cell_key(column_name, 1))), '')
+        || CASE WHEN rule ? 'generation' THEN format($$
+    NEW.kuroshio := kuroshio.put(NEW.kuroshio, %s, %s);$$, kuroshio.cell_key(column_name, 3), (rule->>'generation')::int - 1) ELSE '' END
       FROM kuroshio.site s, kuroshio.authority_source(rule, 'NEW', owner, s.name) AS source WHERE source IS NOT NULL $gen$;
 
 -- A generated key belongs to this site's class; a sequence that was set into another class would collide (pitfall P20).
@@ -286,7 +346,7 @@ BEGIN
       FROM pg_attribute a
      WHERE a.attrelid = relation AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
        AND attname NOT IN ('kuroshio', 'kuroshio_parts') AND attname <> ALL (replicated.key_columns)
-       AND NOT EXISTS (SELECT FROM jsonb_each(replicated.rules->'columns') WHERE value->>'rule' <> 'latest' OR value ? 'owned_by');
+       AND NOT EXISTS (SELECT FROM jsonb_each(replicated.rules->'columns') WHERE value->>'rule' <> 'latest' OR value ? 'owned_by' OR value ? 'generation');
     SELECT coalesce(string_agg(part, ' || '), '''{}''::jsonb') INTO image FROM (
         SELECT 'jsonb_build_object(' || string_agg(format('%L, OLD.%I::text', attname, attname), ', ') || ')' AS part
           FROM (SELECT attname::text, row_number() OVER (ORDER BY attnum) / 40 AS chunk FROM pg_attribute
