@@ -1,5 +1,6 @@
 """What this site's tables are, remembered: their columns, their rules, and parents before children."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from replication.core.merge import RowRules
@@ -19,6 +20,7 @@ class Tables:
     connection: Connection
     declared: Rules
     _tables: dict[Name, Table | None] = field(default_factory=dict)
+    _dropped: dict[Name, frozenset[str]] = field(default_factory=dict)
     _rules: dict[Name, RowRules] = field(default_factory=dict)
     _ranks: dict[Name, int] = field(default_factory=dict)
 
@@ -30,10 +32,11 @@ class Tables:
 
     def _describe(self, name: Name) -> Table | None:
         listed = self.connection.execute(
-            "SELECT FROM kuroshio.replicated_table WHERE nspname = %s AND relname = %s", name
+            "SELECT dropped FROM kuroshio.replicated_table WHERE nspname = %s AND relname = %s", name
         ).fetchone()
         if listed is None:
             return None
+        self._dropped[name] = frozenset(listed[0])  # type: ignore[call-overload]
         try:
             return describe(self.connection, *name)
         except UsageError:
@@ -59,6 +62,10 @@ class Tables:
             if rule.generation > 1:
                 found.append(f"generation:{name}")
         return found
+
+    def awaited(self, table: Table, columns: Collection[str]) -> set[str]:
+        """Of these columns, which the table lacks, those that may come: the others were dropped here."""
+        return set(columns) - self._dropped.get(table.qualified, frozenset())
 
     def rank(self, name: Name) -> int:
         """How many parents a table has above it: parents are written first, children deleted first."""

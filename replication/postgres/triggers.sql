@@ -442,23 +442,31 @@ CREATE OR REPLACE FUNCTION kuroshio.follow_ddl() RETURNS event_trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     replicated record;
+    again text;
 BEGIN
     FOR replicated IN
-        SELECT r.nspname, r.relname, r.columns,
+        SELECT r.nspname, r.relname, r.columns, r.dropped,
                (SELECT jsonb_object_agg(a.attnum, a.attname) FROM pg_attribute a
                  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS now
           FROM pg_event_trigger_ddl_commands() d
           JOIN pg_class c ON c.oid = d.objid AND d.classid = 'pg_class'::regclass
           JOIN pg_namespace n ON n.oid = c.relnamespace
           JOIN kuroshio.replicated_table r ON r.nspname = n.nspname AND r.relname = c.relname
-         GROUP BY 1, 2, 3, 4
+         GROUP BY 1, 2, 3, 4, 5
     LOOP
         CONTINUE WHEN replicated.now = replicated.columns;
         IF EXISTS (SELECT FROM jsonb_each_text(replicated.now) n JOIN jsonb_each_text(replicated.columns) o USING (key) WHERE n.value <> o.value) THEN
             RAISE EXCEPTION 'a column of %.% cannot be renamed: the table is replicated', replicated.nspname, replicated.relname
                 USING HINT = 'Add a column under the new name, copy the values at one site, then drop the old one.', ERRCODE = 'feature_not_supported';
         END IF;
-        UPDATE kuroshio.replicated_table r SET columns = replicated.now WHERE r.nspname = replicated.nspname AND r.relname = replicated.relname;
+        SELECT o.value INTO again FROM jsonb_each_text(replicated.now) n JOIN unnest(replicated.dropped) AS o(value) USING (value);
+        IF FOUND THEN
+            RAISE EXCEPTION 'a column % was dropped from %.% here, and its values let go: the name cannot be used again', again, replicated.nspname, replicated.relname
+                USING HINT = 'Add the column under another name.', ERRCODE = 'feature_not_supported';
+        END IF;
+        UPDATE kuroshio.replicated_table r SET columns = replicated.now, dropped = r.dropped || ARRAY(
+            SELECT value FROM jsonb_each_text(replicated.columns) EXCEPT SELECT value FROM jsonb_each_text(replicated.now))
+         WHERE r.nspname = replicated.nspname AND r.relname = replicated.relname;
         PERFORM kuroshio.generate(replicated.nspname, replicated.relname);
     END LOOP;
 END $$;

@@ -75,8 +75,15 @@ def _require_enlisted(connection: Connection, name: Name) -> Table:
     return describe(connection, *name)
 
 
+def _dropped(sites: Sites, table: Table) -> tuple[str, ...]:
+    """The columns that some site has dropped."""
+    query = "SELECT unnest(dropped) FROM kuroshio.replicated_table WHERE nspname = %s AND relname = %s"
+    lists = at_each(sites, lambda connection: connection.execute(query, table.qualified).fetchall())
+    return tuple(sorted({str(name) for rows in lists.values() for (name,) in rows}))
+
+
 def _compare_table(sites: Sites, table: Table, fence: Fence, report: Report) -> None:
-    digests = Digests(table)
+    digests = Digests(table, dropped=_dropped(sites, table))
     report.tables[str(table)] = TableResult()
     for _ in range(LOOKS):
         if _is_settled(sites, digests, fence, report):

@@ -18,7 +18,8 @@ from typing import NamedTuple
 
 from psycopg import sql
 
-from replication.postgres.catalog import PARTS, STAMPS, Quoted, Table
+from replication.core.stamps import cell_key
+from replication.postgres.catalog import PARTS, STAMPS, Constant, Quoted, Table
 from replication.postgres.connect import Connection
 
 _FETCH_ROWS = 2000
@@ -58,10 +59,12 @@ class RowDigest(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Digests:
-    """The queries for one table. ``stamped`` is false where it is not replicated yet: then data alone counts."""
+    """The queries for one table. ``stamped`` is false where it is not replicated yet: then data alone counts.
+    ``dropped``: columns that some site has had; their stamps stay in rows that nobody has written since."""
 
     table: Table
     stamped: bool = True
+    dropped: tuple[str, ...] = ()
 
     def buckets(self, connection: Connection) -> dict[str, Bucket]:
         """The table's buckets that hold any row."""
@@ -110,8 +113,14 @@ class Digests:
 
     @property
     def _stamps(self) -> sql.Composable:
-        stamps = sql.SQL("{0}[1:1] || {0}[3:]").format(Quoted(STAMPS))
-        return sql.SQL("ROW({}, {})").format(stamps, Quoted(PARTS)) if self.table.has_parts else stamps
+        own: sql.Composable = Quoted(STAMPS)
+        parts: sql.Composable = Quoted(PARTS)
+        if self.dropped:
+            cells = Constant("{" + ",".join(str(cell_key(name)) for name in self.table.values) + "}")
+            own = sql.SQL("(kuroshio.stamps_of({}, {}::bigint[]))").format(own, cells)
+            parts = sql.SQL("nullif({} - {}::text[], '{{}}')").format(parts, Constant(list(self.dropped)))
+        stamps = sql.SQL("{0}[1:1] || {0}[3:]").format(own)
+        return sql.SQL("ROW({}, {})").format(stamps, parts) if self.table.has_parts else stamps
 
     @property
     def _with_key(self) -> sql.Composable:
