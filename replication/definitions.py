@@ -46,7 +46,8 @@ def rules_for(table: Table, rules: TableRules) -> dict[str, Any]:
             columns[name]["owned_by"] = {site: _column(other) for site, other in sorted(rule.owned_by.items())}
         if name in groups:
             columns[name]["group"] = groups[name]
-    return {"owner": rules.owner, "delete": rules.delete, "columns": columns}
+    renamed = {"renamed": dict(rules.renamed)} if rules.renamed else {}
+    return {"owner": rules.owner, "delete": rules.delete, "columns": columns, **renamed}
 
 
 def _column(rule: ColumnRule) -> dict[str, Any]:
@@ -101,6 +102,6 @@ def _require_columns(table: Table, rules: TableRules) -> None:
             f"the rules of {table} name column {', '.join(unknown)}, which it lacks:"
             f" its columns are {', '.join(sorted(table.types))}"
         )
-    keys = sorted(named.intersection(table.key))
+    keys = sorted(set(named).union(map(rules.first_name, rules.renamed)).intersection(table.key))
     if keys:
         raise UsageError(f"the rules of {table} name {', '.join(keys)} of its primary key, which never changes")

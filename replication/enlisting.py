@@ -24,7 +24,7 @@ from replication.postgres.connect import Connection
 from replication.postgres.enlist import enlist, has_rows, highest_generated, is_enlisted, recorded_rules
 from replication.verify.digests import Digests
 from replication.verify.suspects import differing, read_buckets, read_suspects, row_counts
-from sitecfg import Config
+from sitecfg import Config, TableRules
 
 Name = tuple[str, str]
 
@@ -62,7 +62,7 @@ class Enlisting:
         tables = {}
         for site, connection in self._connections.items():
             if site in self._acting or _exists(connection, name):
-                tables[site] = _described_at(site, connection, name)
+                tables[site] = _described_at(site, connection, name, self._config.rules.table(".".join(name)))
         require_same(tables)
         rules = self._config.rules.table(".".join(name))
         rules_for(tables[self._acting[0]], rules)
@@ -127,9 +127,9 @@ def _exists(connection: Connection, name: Name) -> bool:
     return row == (True,)
 
 
-def _described_at(site: str, connection: Connection, name: Name) -> Table:
+def _described_at(site: str, connection: Connection, name: Name, rules: TableRules) -> Table:
     try:
-        return describe(connection, *name)
+        return describe(connection, *name, rules.first_name)
     except UsageError as fault:
         raise UsageError(f"at {site}: {fault}") from fault
 

@@ -52,12 +52,20 @@ def _lines(name: str, rules: TableRules, sites: Collection[str]) -> Iterator[Lin
     yield Line(name, "(rows)", DELETES[rules.delete], owner, _receivers(rules.share or Share(tuple(sites))))
     groups = {column: group for group, columns in rules.groups.items() for column in columns}
     for column in rules.declared_columns:
-        yield _column(name, column, rules.column(column), groups.get(column))
+        yield _column(name, _now(rules, column), rules.column(column), groups.get(column))
     yield Line(name, "(every other column)", _rule(LATEST))
     for key, unique in sorted(rules.unique_keys.items()):
         yield Line(name, f"(unique {key})", OUTCOMES[unique.outcome] + _reviewed(review=unique.review))
     for key, parent in sorted(rules.parents.items()):
         yield Line(name, f"(parent {key})", PARENTS[parent])
+
+
+def _now(rules: TableRules, column: str) -> str:
+    """A column's present name and, if it had another one, its first."""
+    now = column
+    while now in rules.renamed:
+        now = rules.renamed[now]
+    return now if now == column else f"{now} (was {column})"
 
 
 def _column(table: str, name: str, rule: ColumnRule, group: str | None) -> Line:

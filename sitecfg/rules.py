@@ -120,7 +120,8 @@ class TableRules:
 
     `owner` is the column that names the row's owner. `columns` has the columns that the files name; every other
     follows `latest`. A group's columns share a stamp and a rule. `unique_keys` go by the name of the index or
-    constraint, `parents` by that of the foreign key. `share` is for whole rows.
+    constraint, `parents` by that of the foreign key. `share` is for whole rows. `renamed` has the new name of a column
+    that was renamed while the sites ran; all else here goes by the first name that a column had (`first_name`).
     """
 
     owner: str | None = None
@@ -130,6 +131,14 @@ class TableRules:
     unique_keys: Mapping[str, UniqueRule] = field(default_factory=dict)
     parents: Mapping[str, str] = field(default_factory=dict)
     share: Share | None = None
+    renamed: Mapping[str, str] = field(default_factory=dict)
+
+    def first_name(self, column: str) -> str:
+        """Return the name that a column had before it was renamed: by that its cells are known everywhere."""
+        former = {new: old for old, new in self.renamed.items()}
+        while column in former:
+            column = former.pop(column)
+        return column
 
     @property
     def declared_columns(self) -> tuple[str, ...]:
@@ -138,7 +147,7 @@ class TableRules:
 
     def column(self, name: str) -> ColumnRule:
         """Return the rule of a column, whether or not it is named in the files."""
-        return self.columns.get(name, LATEST)
+        return self.columns.get(self.first_name(name), LATEST)
 
     def unique_key(self, name: str) -> UniqueRule:
         """Return the rule of a unique index or constraint, named or not."""
@@ -181,12 +190,13 @@ class Rules:
 
 
 def _without_defaults(rules: TableRules) -> TableRules:
-    """Leave out the names to which a file gives what they have anyway."""
+    """Leave out the names to which a file gives what they have anyway, and new names: what travels has first ones."""
     return replace(
         rules,
         columns={name: rule for name, rule in rules.columns.items() if rule != LATEST},
         unique_keys={name: rule for name, rule in rules.unique_keys.items() if rule != HIDE},
         parents={name: rule for name, rule in rules.parents.items() if rule != RETURNS},
+        renamed={},
     )
 
 

@@ -5,6 +5,7 @@
 owner = "owner_site"                             # the column that names the row's owner
 delete = "loses"                                 # a concurrent edit brings the row back
 groups = { money = ["amount", "currency"] }      # these travel and win together
+renamed = { tel = "phone" }                      # the column was tel: sites may rename it on different days
 share = { column = "owner_site", map = { shanghai = ["shanghai", "taipei"] } }   # else everywhere
 unique.customer_email_key = "mark"               # the younger claim shows a marked text
 unique.customer_tax_id_key = { outcome = "null", review = true }
@@ -29,7 +30,7 @@ tables = ["public.django_*"]                     # these stay at their site
 What the names mean, and what holds where nothing is said, stands in `sitecfg.rules`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, StrictBool, StrictInt, StrictStr
@@ -143,6 +144,7 @@ class TableTable(Table):
     unique: dict[Identifier, Annotated[UniqueTable, BeforeValidator(_outcome)]] = Field(
         default_factory=dict, description="the younger claim is marked (a text), becomes NULL, or waits hidden"
     )
+    renamed: dict[Identifier, Identifier] = Field(default_factory=dict, description="the old name = the new one")
     parent: dict[Identifier, Literal["returns", "falls", "null"]] = Field(
         default_factory=dict, description="a foreign key's deleted parent returns, takes the child along, or is unset"
     )
@@ -162,37 +164,39 @@ class RulesFile(Table):
 
 
 def as_rules(table: TableTable) -> TableRules:
-    """Turn a table of the file into what the programs read."""
+    """Turn a table of the file into what the programs read, its columns by their first names."""
+    first = TableRules(renamed=table.renamed).first_name
     return TableRules(
-        owner=table.owner,
+        owner=first(table.owner) if table.owner else None,
         delete=table.delete,
-        columns={name: _column_rule(column) for name, column in table.column.items()},
-        groups=dict(table.groups),
+        columns={first(name): _column_rule(column, first) for name, column in table.column.items()},
+        groups={name: tuple(map(first, columns)) for name, columns in table.groups.items()},
         unique_keys={name: UniqueRule(unique.outcome, unique.review) for name, unique in table.unique.items()},
         parents=dict(table.parent),
-        share=_share(table.share),
+        share=_share(table.share, first),
+        renamed=dict(table.renamed),
     )
 
 
-def _column_rule(column: ColumnTable) -> ColumnRule:
+def _column_rule(column: ColumnTable, first: Callable[[str], str]) -> ColumnRule:
     return ColumnRule(
         rule=column.rule,
         site=column.site,
         review=column.review,
         owned_by={owner: ColumnRule(owned.rule, owned.site) for owner, owned in column.owned_by.items()},
-        share=_share(column.share),
+        share=_share(column.share, first),
         mask=(column.mask or Mask()) if column.share else None,
         generation=column.generation,
         was=column.was if set(column.was) != {column.rule} else (),
     )
 
 
-def _share(share: ShareTable | None) -> Share | None:
+def _share(share: ShareTable | None, first: Callable[[str], str]) -> Share | None:
     """Sort the sites: their order says nothing."""
     if share is None:
         return None
     by_value = {value: _sorted(sites) for value, sites in (share.map or {}).items()}
-    return Share(_sorted(share.sites or ()), share.column, by_value)
+    return Share(_sorted(share.sites or ()), first(share.column) if share.column else None, by_value)
 
 
 def _sorted(sites: tuple[str, ...]) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from replication.definitions import require_known
 from replication.errors import StreamDown, TransientError, UsageError
 from replication.keys import signer, verifier
 from replication.postgres import capturing
-from replication.postgres.catalog import describe
+from replication.postgres.catalog import describe, first_names
 from replication.postgres.connect import Connection, connect
 from replication.wire.pglogical import Relation
 from sitecfg import ColumnRule, Config, Site
@@ -43,7 +43,9 @@ def gatherer_for(config: Config, connection: Connection) -> Gatherer:
         columns = {name: rules.column(name) for name in table.values}
         parted = {name: tuple(kind in HAS_PARTS for kind in rule.kinds) for name, rule in columns.items()}
         carried = {name: _carried(rule) for name, rule in columns.items()}
-        return shape_of(relation, table.key, [column.name for column in table.columns], carried, parted)
+        first = first_names(connection, relation.schema, relation.name)
+        named = relation._replace(columns=tuple(map(first, relation.columns)))
+        return shape_of(named, table.key, [column.name for column in table.columns], carried, parted)
 
     def key_of(schema: str, name: str) -> tuple[str, ...] | None:
         row = connection.execute(

@@ -111,7 +111,7 @@ def _add_parts(connection: Connection, table: Table, rules: Mapping[str, Any]) -
 def _resend(connection: Connection, table: Table) -> None:
     """Write the rows that were set aside, under fresh stamps. The sequences are of this site's class by now: otherwise
     the newest generated key would be taken for one of a sequence that was set wrong."""
-    columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns)
+    columns = sql.SQL(", ").join(sql.Identifier(column.here) for column in table.columns)
     connection.execute(
         sql.SQL("INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM _resend").format(
             table.identifier, columns, columns

@@ -133,7 +133,7 @@ def _insert(table: Table, columns: tuple[str, ...], numbers: tuple[str, ...]) ->
         " WHERE g.nspname = {schema} AND g.relname = {name} AND g.key = {key}) ON CONFLICT ({conflict}) DO NOTHING"
     ).format(
         table=table.quoted,
-        names=sql.SQL(", ").join(map(Quoted, columns)),
+        names=sql.SQL(", ").join(map(table.here, columns)),
         stamps=Quoted(STAMPS),
         casts=sql.SQL(", ").join(cast(table, column, place) for place, column in enumerate(columns)),
         stamp=_with_numbers(sql.SQL("ARRAY[s.moment, s.seen]"), numbers),
@@ -159,7 +159,7 @@ def _update(table: Table, columns: tuple[str, ...], numbers: tuple[str, ...]) ->
     write = sql.SQL("UPDATE {table} t SET {sets}, kuroshio = {stamps} FROM {source} WHERE {guards}").format(
         table=table.quoted,
         sets=sql.SQL(", ").join(
-            sql.SQL("{} = {}").format(Quoted(name), cast(table, name, place + len(table.key)))
+            sql.SQL("{} = {}").format(table.here(name), cast(table, name, place + len(table.key)))
             for place, name in enumerate(names)
         ),
         stamps=_with_numbers(stamps, numbers),

@@ -36,6 +36,7 @@ CREATE TABLE IF NOT EXISTS kuroshio.replicated_table (
 
 -- The columns that were dropped here: their values are not waited for, and their names are not used again.
 ALTER TABLE kuroshio.replicated_table ADD COLUMN IF NOT EXISTS dropped text[] NOT NULL DEFAULT '{}';
+ALTER TABLE kuroshio.replicated_table ADD COLUMN IF NOT EXISTS types jsonb NOT NULL DEFAULT '{}';   -- attnum -> type, as the triggers know them
 
 -- A deleted row. Inserted by the delete trigger, and captured: this insert is the delete on the wire (pitfall P15).
 -- The last image stays until every site has passed the delete, because a concurrent edit may bring the row back. How it

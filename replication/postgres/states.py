@@ -57,7 +57,7 @@ def read(connection: Connection, table: Table, keys: Sequence[Key], rules: RowRu
 
 def _read_live(table: Table) -> sql.Composed:
     order = sql.SQL(", ").join(Quoted("t", name) for name in table.key)
-    values = sql.SQL("").join(sql.SQL(", t.{}::text").format(Quoted(name)) for name in table.values)
+    values = sql.SQL("").join(sql.SQL(", {}::text").format(table.here(name, "t")) for name in table.values)
     parts = Quoted("t", PARTS) if table.has_parts else sql.NULL
     return sql.SQL("SELECT s.ordinal, t.kuroshio, {}{} FROM {} JOIN {} t ON {} ORDER BY {} FOR UPDATE OF t").format(
         parts, values, source(table.key), table.quoted, key_matches(table), order
@@ -133,7 +133,7 @@ def insert(connection: Connection, table: Table, key: Key, row: Row, seen: int, 
     own = _own_columns(table, row, seen, rules)
     query = sql.SQL("INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE VALUES ({})").format(
         table.quoted,
-        sql.SQL(", ").join(map(Quoted, [*names, *own])),
+        sql.SQL(", ").join(map(table.here, [*names, *own])),
         sql.SQL(", ").join(
             [*(sql.SQL("%s::text::{}").format(type_name(table.types[name])) for name in names), *map(_own_type, own)]
         ),
@@ -146,7 +146,7 @@ def update(
 ) -> None:
     """Write the changed cells and the stamps of a row that is locked."""
     own = _own_columns(table, row, seen, rules)
-    sets = [sql.SQL("{} = %s::text::{}").format(Quoted(name), type_name(table.types[name])) for name in changed]
+    sets = [sql.SQL("{} = %s::text::{}").format(table.here(name), type_name(table.types[name])) for name in changed]
     sets += [sql.SQL("{} = {}").format(Quoted(name), _own_type(name)) for name in own]
     query = sql.SQL("UPDATE {} t SET {} WHERE {}").format(table.quoted, sql.SQL(", ").join(sets), _one(table))
     values = [_text(row.cells[name].value) for name in changed]

@@ -59,7 +59,10 @@ def _agreed(sites: Sites, name: Name, report: Report) -> Table | None:
             found[site] = _require_enlisted(connection, name)
         except UsageError as fault:
             lacking[site] = str(fault)
-    definitions = {(tuple(sorted(table.types.items())), table.key) for table in found.values()}
+    definitions = {
+        (tuple(sorted(table.types.items())), tuple(sorted(table.renamed.items())), table.key)
+        for table in found.values()
+    }
     if lacking or len(definitions) > 1:
         detail = "; ".join(f"{site}: {reason}" for site, reason in lacking.items()) or "its columns or key differ"
         report.tables[label] = TableResult()

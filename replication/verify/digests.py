@@ -91,7 +91,10 @@ class Digests:
         """The digest of each column of the row with this key; None: there is no such row."""
         names = [*self.table.values, *([STAMPS] if self.stamped else [])]
         parts = [
-            sql.SQL("md5(ROW({})::text)").format(self._stamps if name == STAMPS else _text(name)) for name in names
+            sql.SQL("md5(ROW({})::text)").format(
+                self._stamps if name == STAMPS else _text(self.table.renamed.get(name, name))
+            )
+            for name in names
         ]
         query = sql.SQL("SELECT {} FROM {} WHERE {}").format(
             sql.SQL(", ").join(parts) if parts else sql.SQL("1"), self.table.quoted, self._with_key
@@ -109,7 +112,7 @@ class Digests:
 
     @property
     def _columns(self) -> list[sql.Composable]:
-        return [_text(name) for name in sorted(column.name for column in self.table.columns)]
+        return [_text(self.table.renamed.get(name, name)) for name in sorted(self.table.types)]
 
     @property
     def _stamps(self) -> sql.Composable:

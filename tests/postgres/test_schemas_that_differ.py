@@ -11,8 +11,8 @@ from replication.apply.applier import Applier
 from replication.apply.merging import Merger
 from replication.apply.tables import Tables
 from replication.core.changes import Author
-from replication.core.stamps import moment
-from replication.definitions import rules_for
+from replication.core.stamps import Stamps, cell_id, moment
+from replication.definitions import require_same, rules_for
 from replication.postgres import applying
 from replication.postgres.catalog import describe
 from replication.postgres.enlist import enlist
@@ -36,7 +36,8 @@ class Receiver:
         pair.run(pair.alpha, f"CREATE TABLE t (id int PRIMARY KEY, {columns})")
         table = describe(pair.alpha, *self.name)
         known = {name: rule for name, rule in rules.columns.items() if name in table.types}
-        enlist(pair.alpha, table, 1, rules_for(table, TableRules(columns=known)), 0, send=False)
+        declared = TableRules(columns=known, renamed=rules.renamed)
+        enlist(pair.alpha, table, 1, rules_for(table, declared), 0, send=False)
         self.tables = Tables(pair.alpha, Rules({str(table): rules}))
         park = lambda change, reason, detail: applying.park(pair.alpha, change, reason, detail)  # noqa: E731
         merger = Merger(pair.alpha, 1, list(pair.config.sites), self.tables, park)
@@ -195,6 +196,16 @@ def test_a_value_that_the_narrower_type_refuses_waits_until_it_is_widened(receiv
     assert receiver.parked() == []
 
 
+def test_a_type_that_changes_is_seen_by_who_has_written_before(pair: Pair) -> None:
+    pair.everywhere("CREATE TABLE t (id int PRIMARY KEY, c smallint)")
+    pair.enlist("t")
+    pair.run(pair.alpha, "INSERT INTO t VALUES (1, 1)")
+    pair.run(pair.alpha, "UPDATE t SET c = 2")
+    pair.run(pair.alpha, "ALTER TABLE t ALTER COLUMN c TYPE bigint")
+    pair.run(pair.alpha, "UPDATE t SET c = 70000")
+    pair.run(pair.alpha, "DELETE FROM t")
+
+
 def test_sites_that_dropped_a_column_on_different_days_are_equal(pair: Pair) -> None:
     """Its stamps stay in the rows of the site that dropped it later, and say nothing any more."""
     pair.everywhere("CREATE TABLE t (id int PRIMARY KEY, a text, c text)")
@@ -215,3 +226,92 @@ def test_sites_that_dropped_a_column_on_different_days_are_equal(pair: Pair) -> 
 def cell_of(pair: Pair, column: str) -> int:
     [(key,)] = pair.run(pair.alpha, "SELECT kuroshio.cell_key(%s, 0)", (column,))
     return int(str(key))
+
+
+# -- renames -----------------------------------------------------------------------------------------------------------
+
+RENAMED: dict[str, object] = {
+    "owner": "site",
+    "columns": {
+        "n": {"rule": "counter"},
+        "one": {"rule": "owner", "group": ["one", "two"]},
+        "two": {"rule": "owner", "group": ["one", "two"]},
+    },
+    "renamed": {"a": "b", "b": "c", "n": "m", "one": "first", "site": "home"},
+}
+RENAME = ("a TO b", "b TO c", "n TO m", "one TO first", "site TO home")
+
+
+def renamed(pair: Pair) -> None:
+    pair.everywhere("CREATE TABLE t (id int PRIMARY KEY, a text, n int, one int, two int, site text)")
+    pair.enlist("t", RENAMED)
+    pair.run(pair.alpha, "INSERT INTO t VALUES (1, 'x', 1, 1, 2, 'alpha')")
+    for rename in RENAME:
+        pair.run(pair.alpha, f"ALTER TABLE t RENAME COLUMN {rename}")
+
+
+def stamps(pair: Pair) -> Stamps:
+    [(packed,)] = pair.run(pair.alpha, "SELECT kuroshio FROM t")
+    return Stamps.unpack(packed)  # type: ignore[arg-type]
+
+
+def test_a_column_that_was_declared_to_be_renamed_keeps_its_cells(pair: Pair) -> None:
+    renamed(pair)
+    pair.run(pair.alpha, "UPDATE t SET c = 'y'")
+    assert stamps(pair).newest == stamps(pair).of(cell_id("a")).moment > stamps(pair).base
+    pair.run(pair.alpha, "UPDATE t SET m = 5")
+    assert pair.run(pair.alpha, "SELECT kuroshio_parts FROM t") == [({"n": {"1": [1, "4"]}},)]
+    pair.run(pair.alpha, "UPDATE t SET two = 3")
+    found = stamps(pair)
+    assert found.of(cell_id("one")) == found.of(cell_id("two")), "a group is written whole"
+    assert found.of(cell_id("one")).epoch == 2, "by the owner, whose column has another name, too"
+    pair.run(pair.alpha, "UPDATE t SET home = 'beta'")
+    pair.run(pair.alpha, "UPDATE t SET first = 3")
+    assert stamps(pair).of(cell_id("one")).term == stamps(pair).of(cell_id("site")).moment
+    pair.run(pair.alpha, "DELETE FROM t")
+    [(cells,)] = pair.run(pair.alpha, "SELECT cells FROM kuroshio.tombstone WHERE nspname = %s", (pair.schema,))
+    assert cells == {"a": "y", "n": "5", "one": "3", "two": "3", "site": "beta"}
+    assert pair.run(pair.alpha, "SELECT dropped FROM kuroshio.replicated_table WHERE nspname = %s", (pair.schema,)) == [
+        ([],)
+    ]
+
+
+def test_a_table_with_renamed_columns_is_described_by_their_first_names(pair: Pair) -> None:
+    renamed(pair)
+    here, there = (describe(session, pair.schema, "t") for session in pair.sessions.values())
+    require_same({"alpha": here, "beta": there})
+    assert here.renamed == {"a": "c", "n": "m", "one": "first", "site": "home"}
+    assert there.renamed == {}
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("ALTER TABLE t RENAME COLUMN c TO z", "cannot be renamed"),
+        ("ALTER TABLE t RENAME COLUMN two TO one", "cannot be renamed"),
+        ("ALTER TABLE t ADD COLUMN a text", "declared to be renamed, and there are two of it"),
+    ],
+)
+def test_another_rename_is_refused(pair: Pair, statement: str, words: str) -> None:
+    renamed(pair)
+    with pytest.raises(psycopg.errors.FeatureNotSupported, match=words) as refused:
+        pair.run(pair.alpha, statement)
+    assert refused.value.diag.message_hint
+
+
+def test_what_travels_under_the_first_name_is_applied_under_the_new_one(pair: Pair, careful: bool) -> None:
+    register(pair.alpha)
+    with as_applied(pair.alpha):
+        receiver = Receiver(pair, "a text, other int", TableRules(renamed={"a": "b"}), careful=careful)
+        receiver.apply("I", BASE, 0, {"a": "x", "other": "1"})
+        receiver.alter("RENAME COLUMN a TO b")
+        receiver.tables.forget()
+        receiver.applier.fast.forget()
+        receiver.apply("U", FIRST, BASE, {"a": "y"})
+        assert receiver.row("b") == ("y",)
+        receiver.apply("U", SECOND, 7, {"a": "merged"})
+        assert receiver.row("b") == ("merged",)
+        receiver.apply("D", SECOND + 1024, SECOND, {})
+        receiver.apply("U", SECOND + 2048, SECOND, {"a": "back"})
+        assert receiver.row("b, other") == ("back", 1)
+        assert receiver.parked() == []

@@ -76,6 +76,24 @@ def test_a_rule_that_was_changed_says_in_which_generation_it_is_and_what_it_was(
     assert same.kinds == ("site",) * 3
 
 
+def test_a_renamed_column_is_the_same_under_each_of_its_names(tmp_path: Path) -> None:
+    renamed = """
+        [table."a.b"]
+        owner = "home"
+        renamed = { site = "home", tel = "phone", phone = "mobile" }
+        groups.g = ["mobile", "x"]
+        [table."a.b".column]
+        phone = "owner"
+        x = "owner"
+        """
+    plain = PLAIN.replace('owner = "o"', 'owner = "site"\ngroups.g = ["tel", "x"]') + 'tel = "owner"\n'
+    rules = read(tmp_path / "1", renamed)
+    table = rules.table("a.b")
+    assert [table.column(name).rule for name in ("tel", "phone", "mobile", "y")] == ["owner"] * 3 + ["latest"]
+    assert (table.owner, table.groups) == ("site", {"g": ("tel", "x")})
+    assert rules.version == read(tmp_path / "2", plain).version, "what travels is the same"
+
+
 def test_who_receives_the_rows_is_named_by_site_or_by_a_column(tmp_path: Path) -> None:
     table = '[table."a.b"]\nshare = '
     assert read(tmp_path / "1", f'{table}["west", "east"]').table("a.b").share == Share(("east", "west"))
