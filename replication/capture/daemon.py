@@ -14,13 +14,15 @@ from replication.capture.session import PART_CHANGES, Session, Tools
 from replication.capture.shapes import Shape, shape_of
 from replication.clock import pause
 from replication.core.rules import HAS_PARTS, RAISES_EPOCH
+from replication.core.stamps import EPOCH, GENERATION, TERM
+from replication.definitions import require_known
 from replication.errors import StreamDown, TransientError, UsageError
 from replication.keys import signer, verifier
 from replication.postgres import capturing
-from replication.postgres.catalog import describe
+from replication.postgres.catalog import describe, first_names
 from replication.postgres.connect import Connection, connect
 from replication.wire.pglogical import Relation
-from sitecfg import Config, Site
+from sitecfg import ColumnRule, Config, Site
 
 _PAUSE_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 _FENCED_SECONDS = 10.0
@@ -37,9 +39,13 @@ def gatherer_for(config: Config, connection: Connection) -> Gatherer:
         except UsageError:
             return None  # dropped since: no site can apply it
         rules = config.rules.table(str(table))
-        ruled = frozenset(name for name in table.values if RAISES_EPOCH & rules.column(name).names)
-        parted = frozenset(name for name in table.values if rules.column(name).rule in HAS_PARTS)
-        return shape_of(relation, table.key, [column.name for column in table.columns], ruled, parted)
+        require_known(connection, config.rules)
+        columns = {name: rules.column(name) for name in table.values}
+        parted = {name: tuple(kind in HAS_PARTS for kind in rule.kinds) for name, rule in columns.items()}
+        carried = {name: _carried(rule) for name, rule in columns.items()}
+        first = first_names(connection, relation.schema, relation.name)
+        named = relation._replace(columns=tuple(map(first, relation.columns)))
+        return shape_of(named, table.key, [column.name for column in table.columns], carried, parted)
 
     def key_of(schema: str, name: str) -> tuple[str, ...] | None:
         row = connection.execute(
@@ -48,6 +54,11 @@ def gatherer_for(config: Config, connection: Connection) -> Gatherer:
         return tuple(row[0]) if row else None  # type: ignore[arg-type]
 
     return Gatherer(shape, Deletes(key_of), PART_CHANGES)
+
+
+def _carried(rule: ColumnRule) -> tuple[int, ...]:
+    """The kinds of numbers that a column's stamp may have besides the moment."""
+    return (*((EPOCH, TERM) if RAISES_EPOCH & rule.names else ()), *((GENERATION,) if rule.generation > 1 else ()))
 
 
 def run(config: Config, site: Site) -> None:

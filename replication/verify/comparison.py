@@ -59,7 +59,10 @@ def _agreed(sites: Sites, name: Name, report: Report) -> Table | None:
             found[site] = _require_enlisted(connection, name)
         except UsageError as fault:
             lacking[site] = str(fault)
-    definitions = {(tuple(sorted(table.types.items())), table.key) for table in found.values()}
+    definitions = {
+        (tuple(sorted(table.types.items())), tuple(sorted(table.renamed.items())), table.key)
+        for table in found.values()
+    }
     if lacking or len(definitions) > 1:
         detail = "; ".join(f"{site}: {reason}" for site, reason in lacking.items()) or "its columns or key differ"
         report.tables[label] = TableResult()
@@ -75,8 +78,15 @@ def _require_enlisted(connection: Connection, name: Name) -> Table:
     return describe(connection, *name)
 
 
+def _dropped(sites: Sites, table: Table) -> tuple[str, ...]:
+    """The columns that some site has dropped."""
+    query = "SELECT unnest(dropped) FROM kuroshio.replicated_table WHERE nspname = %s AND relname = %s"
+    lists = at_each(sites, lambda connection: connection.execute(query, table.qualified).fetchall())
+    return tuple(sorted({str(name) for rows in lists.values() for (name,) in rows}))
+
+
 def _compare_table(sites: Sites, table: Table, fence: Fence, report: Report) -> None:
-    digests = Digests(table)
+    digests = Digests(table, dropped=_dropped(sites, table))
     report.tables[str(table)] = TableResult()
     for _ in range(LOOKS):
         if _is_settled(sites, digests, fence, report):

@@ -37,7 +37,7 @@ def update(key: str, phone: Value, packed: bytes) -> Update:
 
 def gatherer(part_changes: int = 1000) -> Gatherer:
     def shape(relation: Relation) -> Shape | None:
-        return shape_of(relation, ("id",), ("id", "name", "phone"), frozenset()) if relation is RELATION else None
+        return shape_of(relation, ("id",), ("id", "name", "phone"), {}) if relation is RELATION else None
 
     return Gatherer(shape, Deletes(lambda schema, name: ("id",) if name == "customer" else None), part_changes)
 

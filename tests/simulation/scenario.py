@@ -6,6 +6,7 @@ A line is a step; ``#`` begins a comment, and the first one says what the scenar
     SITE inserts KEY COLUMN=VALUE …          columns that are not named are empty
     SITE sets KEY COLUMN=VALUE …
     SITE deletes KEY
+    SITE changes rules                       it gets the next version of the rules (world.GENERATIONS)
     SITE hears SITE                          all that the other has written so far
     everybody hears everything
     clock +5s                                time passes
@@ -73,12 +74,14 @@ class Scenario:
             node.update(key, typed, now)
         elif verb == "deletes":
             node.delete(key, now)
+        elif verb == "changes":
+            node.change_rules()
         else:
             raise ValueError(f"nobody {verb}")
 
     @staticmethod
     def _hear(reader: Node, origin: Node) -> None:
-        for message in origin.log[reader.applied.get(origin.name, 0) :]:
+        for message in reader.unread(origin):
             reader.apply(origin, message)
         reader.retry()
 
