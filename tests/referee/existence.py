@@ -10,12 +10,22 @@ from tests.referee.history import Cell, Write
 
 
 @dataclass(frozen=True, slots=True)
+class Unseen:
+    """An edit of a cell that no delete had seen. ``outdone``: beside a concurrent one that a delete had seen, so that
+    that one may hold in the cell, and this one is not what the row could come back for."""
+
+    write: Write
+    cell: Cell
+    outdone: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Existence:
-    """May the row be there, and must it? ``unseen`` are the edits that no delete had seen."""
+    """May the row be there, and must it? And what no delete had seen."""
 
     may: bool
     must: bool
-    unseen: Sequence[Write]
+    unseen: Sequence[Unseen]
 
 
 def existence(writes: Sequence[Write], cells: Mapping[str, Cell], rule: str) -> Existence:
@@ -23,21 +33,20 @@ def existence(writes: Sequence[Write], cells: Mapping[str, Cell], rule: str) -> 
     deletes = [write for write in writes if write.op == "delete"]
     if not deletes:
         return Existence(may=True, must=True, unseen=())
-    gone = {name: frozenset[str]().union(*map(cell.covered, deletes)) for name, cell in cells.items()}
-    unseen = {write.id: write for name, cell in cells.items() for write in cell.writes if write.id not in gone[name]}
+    unseen = [one for cell in cells.values() for one in _unseen(cell, deletes)]
     if rule == "wins" or not unseen:
-        return Existence(may=False, must=False, unseen=list(unseen.values()))
-    standing = [write for write in unseen.values() if _stands(write, cells, gone)]
+        return Existence(may=False, must=False, unseen=unseen)
+    standing = [one.write for one in unseen if not one.outdone]
     if rule == "stamp":  # who edits what came back after a delete that he has seen is later than it
         standing = [write for write in standing if all(delete.id in write.seen for delete in deletes)]
-    return Existence(may=True, must=bool(standing), unseen=list(unseen.values()))
+    return Existence(may=True, must=bool(standing), unseen=unseen)
 
 
-def _stands(write: Write, cells: Mapping[str, Cell], gone: Mapping[str, frozenset[str]]) -> bool:
-    """Is it an edit that, in some cell, cannot have lost against one that a delete had seen?"""
-    return any(
-        write.writes(name)
-        and write.id not in gone[name]
-        and not any(cell.apart(write, other) for other in cell.writes if other.id in gone[name])
-        for name, cell in cells.items()
-    )
+def _unseen(cell: Cell, deletes: Sequence[Write]) -> list[Unseen]:
+    gone = frozenset[str]().union(*map(cell.covered, deletes))
+    seen = [write for write in cell.writes if write.id in gone]
+    return [
+        Unseen(write, cell, any(cell.apart(write, other) for other in seen))
+        for write in cell.writes
+        if write.id not in gone
+    ]
