@@ -52,30 +52,16 @@ def owner(case: Case) -> str:
     under a later owner beats what was written, concurrently, by somebody who did not know of the move."""
     owners = case.cells[case.table.owner]
     under = {write.id: _move(owners, write) for write in case.cell.writes}
-    torn = _torn(case.cell, owners, under)
 
     def beats(one: Write, other: Write) -> bool:
         later, earlier = under[one.id], under[other.id]
-        if later is None or earlier is None or {one.id, other.id} & torn:
+        if later is None or earlier is None:
             return False
         if later is earlier:
             return _owns(owners.column, one) and not _owns(owners.column, other)
         return owners.saw(later, earlier)
 
     return case.one_of(_unbeaten(case.cell, beats), "by who owned the row that leaves")
-
-
-def _torn(cell: Cell, owners: Cell, under: Mapping[str, Write | None]) -> set[str]:
-    """Writes by those who knew a value of a later owner's time, but not the move, and all that was built on them. For
-    whom such a one speaks is left open."""
-    torn = set[str]()
-    for write in cell.writes:
-        move = under[write.id]
-        known = owners.below[move.id] | {move.id} if move else frozenset()
-        moves = [under[other] for other in cell.below[write.id]]
-        if cell.below[write.id] & torn or not all(other and other.id in known for other in moves):
-            torn.add(write.id)
-    return torn
 
 
 def _move(owners: Cell, write: Write) -> Write | None:

@@ -1,8 +1,8 @@
 """One run of a scenario file (`tests/simulation/scenario.py`) on four running sites.
 
 Every line is cut when it begins. "X hears Y" heals the line from Y to X until X's users can read all that Y's have
-written in this run, and cuts it again. What the file leaves open is taken in an order of the dice: which line comes
-first where everybody hears everything, and in the end, when all that was not heard comes in, line by line.
+written in this run, and cuts it again. What the file leaves open, in the end, comes in line by line in an order of the
+dice, or all at once with one of the appliers killed meanwhile.
 
 Then all must be equal, the file's expectations hold, and the referee allow it.
 
@@ -12,6 +12,7 @@ longer, on a busy machine, comes to nothing (`LineLostError`), and is played aga
 
 import random
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import permutations
 from typing import Any
@@ -77,7 +78,7 @@ class Play:
         for words in steps:
             self.step(words)
         if not kill:
-            self.hear_all()
+            self.hear_the_rest()
         self.sites.stack.wan.heal()
         if kill:
             self.sites.stack.kill(f"{self.dice.choice(self.sites.names)}-apply")
@@ -115,22 +116,36 @@ class Play:
     # -- hearing -------------------------------------------------------------------------------------------------------
 
     def hear_all(self) -> None:
-        """Line by line, in an order of the dice."""
+        """Over all lines at once, in whatever order it comes."""
+        self.sites.stack.wan.heal()
+        for reader, origin in permutations(self.sites.names, 2):
+            self._await(reader, origin)
+        self.sites.stack.wan.cut()
+
+    def hear_the_rest(self) -> None:
+        """Line by line, in an order of the dice. A reader that is lost now hears the rest when all is healed."""
         lines = list(permutations(self.sites.names, 2))
         self.dice.shuffle(lines)
-        for reader, origin in lines:
-            self.hear(reader, origin)
+        with suppress(LineLostError):
+            for reader, origin in lines:
+                if not self._written(origin) <= self.heard[reader]:
+                    self.sites.stack.wan.heal(Lines(sender=origin, receiver=reader))
+                    self._await(reader, origin)
 
     def hear(self, reader: str, origin: str) -> None:
         """Let all through that the origin's users have written so far."""
-        wanted = {write.id for write in self.writes if write.site == origin}
-        if wanted <= self.heard[reader]:
-            return
         line = Lines(sender=origin, receiver=reader)
         self.sites.stack.wan.heal(line)
-        until(f"{reader} has heard {origin}", lambda: self._has_heard(reader, origin, wanted), 60, self.sites.logs)
+        self._await(reader, origin)
         self.sites.stack.wan.cut(line)
+
+    def _await(self, reader: str, origin: str) -> None:
+        wanted = self._written(origin)
+        until(f"{reader} has heard {origin}", lambda: self._has_heard(reader, origin, wanted), 60, self.sites.logs)
         self.heard[reader] |= wanted
+
+    def _written(self, origin: str) -> set[str]:
+        return {write.id for write in self.writes if write.site == origin}
 
     def _has_heard(self, reader: str, origin: str, wanted: set[str]) -> bool:
         if wanted <= self.witness(reader):
@@ -211,11 +226,13 @@ class Play:
     # -- a site that refuses -------------------------------------------------------------------------------------------
 
     def constrain(self, site: str, verb: str, value: str) -> None:
+        """A CHECK for what is written from now on, or none."""
         [(column, text)] = typed_values([value]).items()
-        add = f"ADD CONSTRAINT refused CHECK ({column} IS DISTINCT FROM '{text}')"
-        self.sites.run(
-            site, f"ALTER TABLE {SCHEMA}.{self.table} {add if verb == 'refuses' else 'DROP CONSTRAINT refused'}"
-        )
+        table = f"ALTER TABLE {SCHEMA}.{self.table}"
+        self.sites.run(site, f"{table} DROP CONSTRAINT IF EXISTS refused")
+        if verb == "refuses":
+            check = f"CHECK ({column} IS DISTINCT FROM '{text}') NOT VALID"
+            self.sites.run(site, f"{table} ADD CONSTRAINT refused {check}")
 
     def refused(self, site: str) -> set[str]:
         """The keys that a site has set aside."""
