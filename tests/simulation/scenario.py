@@ -20,7 +20,8 @@ A line is a step; ``#`` begins a comment, and the first one says what the scenar
 
 ``random:1000`` as a value stands for 1000 random letters, the same wherever it is written.
 
-A file that says ``on running sites`` has steps that sites in memory do not know (`tests/stack/scenarios/play.py`)::
+A file that says ``in memory`` is not played on running sites. One that says ``on running sites`` has steps that sites
+in memory do not know (`tests/stack/scenarios/play.py`)::
 
     SITE refuses COLUMN=VALUE                a CHECK of this site's own
     SITE has set aside KEY                   and shows why
@@ -66,7 +67,7 @@ class Scenario:
     def step(self, words: list[str]) -> None:
         """Take one step."""
         match words:
-            case ["by", _] | [_, "vacuums"]:
+            case ["by", _] | ["in", "memory"] | [_, "vacuums"]:
                 pass
             case ["everybody", "hears", "everything"]:
                 self._everybody_hears()
@@ -225,6 +226,6 @@ def delete_rules(steps: Sequence[list[str]]) -> list[str]:
     return by or sorted(DELETES)
 
 
-def is_simulated(steps: Sequence[list[str]]) -> bool:
-    """Can sites in memory play it?"""
-    return ["on", "running", "sites"] not in steps
+def files(without: str) -> list[Path]:
+    """The scenario files but those that say this of themselves."""
+    return [file for file in sorted(FOLDER.glob("*.txt")) if without.split() not in read(file.read_text())]

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.scenario import FOLDER, SITES, Scenario, delete_rules, is_simulated, read
+from tests.simulation.scenario import SITES, Scenario, delete_rules, files, read
 
-FILES = [file for file in sorted(FOLDER.glob("*.txt")) if is_simulated(list(read(file.read_text())))]
+FILES = files(without="on running sites")
 
 
 @pytest.mark.parametrize("file", FILES, ids=[file.stem for file in FILES])

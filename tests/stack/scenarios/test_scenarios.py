@@ -6,13 +6,12 @@
 import os
 import random
 from argparse import Namespace
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from replication.commands import wait
-from tests.simulation.scenario import FOLDER, delete_rules, read
+from tests.simulation.scenario import delete_rules, files, read
 from tests.stack.proof.sites import Sites, until
 from tests.stack.scenarios.play import LineLostError, Play
 
@@ -21,23 +20,12 @@ KILLED_EVERY = 4
 """In one order of so many an applier is killed while the rest comes in."""
 ATTEMPTS = 3
 PATIENCE_SECONDS = 60
-
-
-def steps_of(file: Path) -> list[list[str]]:
-    return list(read(file.read_text()))
-
-
-def sets_a_clock(steps: Sequence[Sequence[str]]) -> bool:
-    """A site's own clock cannot be set here: `tests/stack/proof/test_clock.py` does that."""
-    return any(words[0] == "clock" and len(words) == 3 for words in steps)
-
-
-FILES = [file for file in sorted(FOLDER.glob("*.txt")) if not sets_a_clock(steps_of(file))]
+FILES = files(without="in memory")
 
 
 @pytest.mark.parametrize("file", FILES, ids=[file.stem for file in FILES])
 def test_the_scenario_ends_as_it_says_on_running_sites(sites: Sites, file: Path) -> None:
-    steps = steps_of(file)
+    steps = list(read(file.read_text()))
     deletes = delete_rules(steps)
     for order in range(ORDERS):
         play = played(sites, file.stem, order, steps, deletes[order % len(deletes)])
