@@ -32,6 +32,9 @@ class Told(History):
         super().__post_init__()
         self.told = []
 
+    def change_rules(self) -> None:
+        """The referee knows of one version of the rules."""
+
     def write(self) -> None:
         before = {node.name: (len(node.log), rows(node)) for node in self.nodes}
         super().write()
