@@ -77,7 +77,7 @@ sim: .venv/installed ## play seeded histories of many sites in memory: SEED=1 ST
 	@$(BIN)/python -m tests.simulation $(call option,SEED,seed) $(call option,STEPS,steps) $(call option,SITES,sites) $(call option,COUNT,count)
 
 sim-free: .venv/installed ## the laws alone: no services, no root, seconds
-	$(BIN)/pytest tests/laws tests/simulation tests/wire tests/sitecfg $(ARGS)
+	$(BIN)/pytest tests/laws tests/referee tests/simulation tests/wire tests/sitecfg $(ARGS)
 
 lock: .venv/installed ## pin the dependencies anew, with hashes and without naming an index
 	$(BIN)/pip-compile --quiet --all-extras --generate-hashes --no-emit-index-url --no-emit-find-links \

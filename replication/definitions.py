@@ -5,10 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from replication.audience import deciding
-from replication.errors import UsageError
+from replication.errors import RulesUnknownError, UsageError
 from replication.postgres.catalog import Table
+from replication.postgres.connect import Connection
+from replication.postgres.enlist import written_generations
 from replication.postgres.indexes import Constraints, unique_keys
-from sitecfg import ColumnRule, TableRules
+from sitecfg import ColumnRule, Rules, TableRules
+from sitecfg.generations import generation_faults
 
 
 def require_same(tables: Mapping[str, Table]) -> None:
@@ -48,7 +51,9 @@ def rules_for(table: Table, constraints: Constraints, rules: TableRules) -> dict
     unset = sorted(name for name, rule in rules.parents.items() if rule == "null")
     references = {column for one in constraints.references if one.name in unset for column in one.columns}
     claims = {"claims": sorted(substituted | references), "unset": unset} if substituted or unset else {}
-    return {"owner": rules.owner, "delete": rules.delete, "columns": columns, **claims, **audience_of(rules)}
+    renamed = {"renamed": dict(rules.renamed)} if rules.renamed else {}
+    audience = audience_of(rules)
+    return {"owner": rules.owner, "delete": rules.delete, "columns": columns, **renamed, **claims, **audience}
 
 
 def audience_of(rules: TableRules) -> dict[str, Any]:
@@ -65,11 +70,32 @@ def audience_of(rules: TableRules) -> dict[str, Any]:
 
 
 def _column(rule: ColumnRule) -> dict[str, Any]:
-    return {
-        "rule": rule.rule,
-        **({} if rule.site is None else {"site": rule.site}),
-        **({} if rule.mask is None else {"masked": True}),
-    }
+    column: dict[str, Any] = {"rule": rule.rule} if rule.site is None else {"rule": rule.rule, "site": rule.site}
+    if rule.generation > 1:
+        column |= {"generation": rule.generation, "was": list(rule.earlier)}
+    return column if rule.mask is None else {**column, "masked": True}
+
+
+def require_generations(table: Table, rules: TableRules, recorded: Mapping[str, Any], site: str) -> None:
+    """Raise :class:`UsageError` where a rule was changed and its generation does not say so (pitfall P13)."""
+    faults = [f"  {wrong.key}: {wrong.message}: {wrong.hint}" for wrong in generation_faults(rules, recorded)]
+    if faults:
+        raise UsageError("\n".join([f"the rules of {table} do not follow those that {site} has had:", *faults]))
+
+
+def require_known(connection: Connection, rules: Rules) -> None:
+    """Raise :class:`RulesUnknownError` where the triggers write generations of which this process has not read.
+
+    It was started before the rules were changed: what it sends would bear the version of the old ones.
+    """
+    for table, written in written_generations(connection).items():
+        columns = rules.table(table)
+        newer = sorted(name for name, generation in written.items() if generation > columns.column(name).generation)
+        if newer:
+            raise RulesUnknownError(
+                f"the rules of {table} were changed ({', '.join(newer)}) since this program has read them: it ends, and"
+                " reads them when it is started again"
+            )
 
 
 def _require_references(table: Table, constraints: Constraints, rules: TableRules) -> None:
@@ -98,6 +124,6 @@ def _require_columns(table: Table, rules: TableRules) -> None:
             f"the rules of {table} name column {', '.join(unknown)}, which it lacks:"
             f" its columns are {', '.join(sorted(table.types))}"
         )
-    keys = sorted(named.intersection(table.key))
+    keys = sorted(set(named).union(map(rules.first_name, rules.renamed)).intersection(table.key))
     if keys:
         raise UsageError(f"the rules of {table} name {', '.join(keys)} of its primary key, which never changes")

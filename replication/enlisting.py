@@ -5,7 +5,8 @@ For each table, within one transaction at each site, all holding the table's loc
 1. It must be the same table everywhere, and the rules must fit it.
 2. Rows that are there already are allowed at one site, which sends them, or equal at all sites, being one base.
 3. Generated keys of all sites start above the highest that any of them has given (pitfall P20).
-4. The site that sends its rows commits last, so that the others know the table when the rows arrive.
+4. A rule that is not the one that a site has had begins a new generation, or nothing is done (pitfall P13).
+5. The site that sends its rows commits last, so that the others know the table when the rows arrive.
 
 What is enlisted already stays; its rules and sequences are set right.
 """
@@ -17,15 +18,15 @@ from typing import Any
 
 from psycopg import sql
 
-from replication.definitions import require_same, rules_for
+from replication.definitions import require_generations, require_same, rules_for
 from replication.errors import UsageError
 from replication.postgres.catalog import Table, describe, split_name
 from replication.postgres.connect import Connection
-from replication.postgres.enlist import enlist, has_rows, highest_generated, is_enlisted
+from replication.postgres.enlist import enlist, has_rows, highest_generated, is_enlisted, recorded_rules
 from replication.postgres.indexes import constraints
 from replication.verify.digests import Digests
 from replication.verify.suspects import differing, read_buckets, read_suspects, row_counts
-from sitecfg import Config
+from sitecfg import Config, TableRules
 
 Name = tuple[str, str]
 
@@ -63,9 +64,14 @@ class Enlisting:
         tables = {}
         for site, connection in self._connections.items():
             if site in self._acting or _exists(connection, name):
-                tables[site] = _described_at(site, connection, name)
+                tables[site] = _described_at(site, connection, name, self._config.rules.table(".".join(name)))
         require_same(tables)
         self._rules(tables)
+        rules = self._config.rules.table(".".join(name))
+        for site in self._acting:
+            recorded = recorded_rules(self._connections[site], tables[site])
+            if recorded is not None:
+                require_generations(tables[site], rules, recorded, site)
         return tables
 
     def _rules(self, tables: Mapping[str, Table]) -> dict[str, Any]:
@@ -129,9 +135,9 @@ def _exists(connection: Connection, name: Name) -> bool:
     return row == (True,)
 
 
-def _described_at(site: str, connection: Connection, name: Name) -> Table:
+def _described_at(site: str, connection: Connection, name: Name, rules: TableRules) -> Table:
     try:
-        return describe(connection, *name)
+        return describe(connection, *name, rules.first_name)
     except UsageError as fault:
         raise UsageError(f"at {site}: {fault}") from fault
 

@@ -52,7 +52,7 @@ def _lines(name: str, rules: TableRules, sites: Collection[str]) -> Iterator[Lin
     yield Line(name, "(rows)", DELETES[rules.delete], owner, _receivers(rules.share or Share(tuple(sites))))
     groups = {column: group for group, columns in rules.groups.items() for column in columns}
     for column in rules.declared_columns:
-        yield _column(name, column, rules.column(column), groups.get(column))
+        yield _column(name, _now(rules, column), rules.column(column), groups.get(column))
     yield Line(name, "(every other column)", _rule(LATEST))
     for key, unique in sorted(rules.unique_keys.items()):
         yield Line(name, f"(unique {key})", OUTCOMES[unique.outcome] + _reviewed(review=unique.review))
@@ -60,11 +60,19 @@ def _lines(name: str, rules: TableRules, sites: Collection[str]) -> Iterator[Lin
         yield Line(name, f"(parent {key})", PARENTS[parent])
 
 
+def _now(rules: TableRules, column: str) -> str:
+    """A column's present name and, if it had another one, its first."""
+    now = column
+    while now in rules.renamed:
+        now = rules.renamed[now]
+    return now if now == column else f"{now} (was {column})"
+
+
 def _column(table: str, name: str, rule: ColumnRule, group: str | None) -> Line:
     return Line(
         table,
         name,
-        _rule(rule) + (f", in group {group}" if group else "") + _reviewed(review=rule.review),
+        _rule(rule) + _generation(rule) + (f", in group {group}" if group else "") + _reviewed(review=rule.review),
         "; ".join(f"{owner}: {_rule(owned)}" for owner, owned in sorted(rule.owned_by.items())),
         _receivers(rule.share) if rule.share else "",
         _masked(rule.mask) if rule.mask else "",
@@ -73,6 +81,11 @@ def _column(table: str, name: str, rule: ColumnRule, group: str | None) -> Line:
 
 def _rule(rule: ColumnRule) -> str:
     return f"site {rule.site}" if rule.site else rule.rule
+
+
+def _generation(rule: ColumnRule) -> str:
+    was = dict.fromkeys(rule.earlier)
+    return f", generation {rule.generation} (was {', '.join(was)})" if was else ""
 
 
 def _reviewed(*, review: bool) -> str:

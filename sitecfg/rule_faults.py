@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from .errors import Wrong
-from .rules import COLUMN_RULES, MASKABLE, STAMP_ORDERED
+from .rules import COLUMN_RULES, MASKABLE, STAMP_ORDERED, TableRules
 from .rules_file import ColumnTable, OwnedTable, ShareTable, TableTable
 from .shape_faults import dotted
 
@@ -13,6 +13,10 @@ Sites = frozenset[str]
 
 def rule_faults(table: TableTable, sites: Sites) -> Iterator[Wrong]:
     """Find what a table's rules contradict among themselves, or among the sites."""
+    faults = list(_renaming_faults(table))
+    yield from faults
+    if table.renamed and not faults:
+        table = _by_first_names(table)
     yield from _grouped_twice(table)
     for group, columns in table.groups.items():
         yield from _group_faults(table, group, columns)
@@ -24,7 +28,32 @@ def rule_faults(table: TableTable, sites: Sites) -> Iterator[Wrong]:
         key = dotted(("column", name))
         yield from _authority_faults(table, key, column, sites)
         yield from _owned_faults(table, key, column, sites)
+        yield from _generation_faults(key, column)
         yield from _audience_faults(table, name, column, sites)
+
+
+def _renaming_faults(table: TableTable) -> Iterator[Wrong]:
+    """A column has one first name, one rule and one present name."""
+    rules = TableRules(renamed=table.renamed)
+    for new, count in Counter(table.renamed.values()).items():
+        if count > 1:
+            yield Wrong("renamed", f"{count} columns are now {new}", "each column has a name of its own")
+    for old in table.renamed:
+        if rules.first_name(old) in rules.renamed.values():
+            yield Wrong(
+                dotted(("renamed", old)), "it goes round in a circle", "the old name = the new one, oldest first"
+            )
+    for first, count in Counter(map(rules.first_name, table.column)).items():
+        if count > 1:
+            yield Wrong("column", f"{first} has rules under two of its names", "say all about a column under one name")
+
+
+def _by_first_names(table: TableTable) -> TableTable:
+    """The same table, each column under the first name that it had."""
+    first = TableRules(renamed=table.renamed).first_name
+    groups = {name: tuple(map(first, columns)) for name, columns in table.groups.items()}
+    column = {first(name): rule for name, rule in table.column.items()}
+    return table.model_copy(update={"owner": table.owner and first(table.owner), "groups": groups, "column": column})
 
 
 def _grouped_twice(table: TableTable) -> Iterator[Wrong]:
@@ -85,6 +114,13 @@ def _owned_faults(table: TableTable, key: str, column: ColumnTable, sites: Sites
         place = f"{key}.{dotted(('owned_by', owner))}"
         yield from _unknown_sites(place, {owner}, sites)
         yield from _authority_faults(table, place, owned, sites)
+
+
+def _generation_faults(key: str, column: ColumnTable) -> Iterator[Wrong]:
+    earlier = column.generation - 1
+    if column.was and len(column.was) != earlier:
+        hint = "was has the rule of each earlier generation, oldest first; each change raises the generation by one"
+        yield Wrong(f"{key}.was", f"{len(column.was)} for {earlier} earlier generations", hint)
 
 
 def _audience_faults(table: TableTable, name: str, column: ColumnTable, sites: Sites) -> Iterator[Wrong]:

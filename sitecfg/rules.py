@@ -73,6 +73,9 @@ class ColumnRule:
 
     `site` is whose value wins under `site`. `review` asks a person after the sites have converged. `owned_by` has the
     rule and the site that hold instead in rows of that owner. `mask` is there exactly where `share` is.
+    `generation` is raised when the rule, or who has authority under it, changes: what was written in an earlier one
+    loses against what is written in a later one. `was` has the rules of the earlier ones, oldest first; empty: the
+    same.
     """
 
     rule: str = "latest"
@@ -81,11 +84,23 @@ class ColumnRule:
     owned_by: Mapping[str, "ColumnRule"] = field(default_factory=dict, hash=False)
     share: Share | None = None
     mask: Mask | None = None
+    generation: int = 1
+    was: tuple[str, ...] = ()
+
+    @property
+    def earlier(self) -> tuple[str, ...]:
+        """The rule of each earlier generation, oldest first."""
+        return self.was or (self.rule,) * (self.generation - 1)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The rule of each generation, oldest first."""
+        return (*self.earlier, self.rule)
 
     @property
     def names(self) -> frozenset[str]:
-        """The rules that the column follows in one row or another."""
-        return frozenset({self.rule, *(other.rule for other in self.owned_by.values())})
+        """The rules that the column follows, or followed, in one row or another."""
+        return frozenset({*self.kinds, *(other.rule for other in self.owned_by.values())})
 
 
 @dataclass(frozen=True)
@@ -107,7 +122,8 @@ class TableRules:
 
     `owner` is the column that names the row's owner. `columns` has the columns that the files name; every other
     follows `latest`. A group's columns share a stamp and a rule. `unique_keys` go by the name of the index or
-    constraint, `parents` by that of the foreign key. `share` is for whole rows.
+    constraint, `parents` by that of the foreign key. `share` is for whole rows. `renamed` has the new name of a column
+    that was renamed while the sites ran; all else here goes by the first name that a column had (`first_name`).
     """
 
     owner: str | None = None
@@ -117,6 +133,14 @@ class TableRules:
     unique_keys: Mapping[str, UniqueRule] = field(default_factory=dict)
     parents: Mapping[str, str] = field(default_factory=dict)
     share: Share | None = None
+    renamed: Mapping[str, str] = field(default_factory=dict)
+
+    def first_name(self, column: str) -> str:
+        """Return the name that a column had before it was renamed: by that its cells are known everywhere."""
+        former = {new: old for old, new in self.renamed.items()}
+        while column in former:
+            column = former.pop(column)
+        return column
 
     @property
     def declared_columns(self) -> tuple[str, ...]:
@@ -125,7 +149,7 @@ class TableRules:
 
     def column(self, name: str) -> ColumnRule:
         """Return the rule of a column, whether or not it is named in the files."""
-        return self.columns.get(name, LATEST)
+        return self.columns.get(self.first_name(name), LATEST)
 
     def unique_key(self, name: str) -> UniqueRule:
         """Return the rule of a unique index or constraint, named or not."""
@@ -168,12 +192,13 @@ class Rules:
 
 
 def _without_defaults(rules: TableRules) -> TableRules:
-    """Leave out the names to which a file gives what they have anyway."""
+    """Leave out the names to which a file gives what they have anyway, and new names: what travels has first ones."""
     return replace(
         rules,
         columns={name: rule for name, rule in rules.columns.items() if rule != LATEST},
         unique_keys={name: rule for name, rule in rules.unique_keys.items() if rule != HIDE},
         parents={name: rule for name, rule in rules.parents.items() if rule != RETURNS},
+        renamed={},
     )
 
 

@@ -5,6 +5,7 @@
 owner = "owner_site"                             # the column that names the row's owner
 delete = "loses"                                 # a concurrent edit brings the row back
 groups = { money = ["amount", "currency"] }      # these travel and win together
+renamed = { tel = "phone" }                      # the column was tel: sites may rename it on different days
 share = { column = "owner_site", map = { shanghai = ["shanghai", "taipei"] } }   # else everywhere
 unique.customer_email_key = "mark"               # the younger claim shows a marked text
 unique.customer_tax_id_key = { outcome = "null", review = true }
@@ -17,6 +18,7 @@ amount = { rule = "owner" }
 currency = { rule = "owner" }                    # the columns of a group have one rule
 credit = { rule = "latest", owned_by.us = { rule = "site", site = "us" } }
 visits = "counter"
+points = { rule = "counter", generation = 2, was = "latest" }   # its rule was changed while the sites ran
 birth_date = { rule = "frozen", share = ["taipei"], mask = "nothing" }   # the others get NULL or the default
 email = { share = ["taipei", "us"], mask = "hash" }
 card = { share = ["us"], mask = { part = 4 } }   # the others get the last four characters
@@ -29,15 +31,16 @@ What the names mean, and what holds where nothing is said, stands in `sitecfg.ru
 RESIDENCY.md.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, StrictBool, StrictStr
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, StrictBool, StrictInt, StrictStr
 
 from .rules import ColumnRule, Mask, Share, TableRules, UniqueRule
 from .shapes import SiteName, Table, Texts, as_tuple, refuse
 
 NAME_BYTES = 63  # PostgreSQL's NAMEDATALEN - 1
+LAST_GENERATION = 1000
 
 
 def _identifier(name: str) -> str:
@@ -66,6 +69,10 @@ def _sites(value: Any) -> Any:
     return {"sites": value} if isinstance(value, list) else value
 
 
+def _kinds(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else as_tuple(value)
+
+
 def _mask(value: Any) -> Mask:
     """Read "nothing", "hash" or { part = 4 }."""
     if value in ("nothing", "hash"):
@@ -75,6 +82,7 @@ def _mask(value: Any) -> Mask:
     raise refuse(f"{value!r} is no mask", '"nothing", "hash", or { part = 4 } for the last 4 characters')
 
 
+Kind = Literal["latest", "site", "owner", "counter", "set", "append", "greatest", "least", "frozen"]
 Identifier = Annotated[StrictStr, AfterValidator(_identifier)]
 TableName = Annotated[StrictStr, AfterValidator(_table_name)]
 GroupColumns = Annotated[Texts, Field(min_length=2)]
@@ -103,12 +111,18 @@ class OwnedTable(Table):
 class ColumnTable(Table):
     """A column's rule, spelt out."""
 
-    rule: Literal["latest", "site", "owner", "counter", "set", "append", "greatest", "least", "frozen"] = "latest"
+    rule: Kind = "latest"
     site: SiteName | None = None
     review: StrictBool = False
     owned_by: dict[SiteName, Annotated[OwnedTable, BeforeValidator(_rule)]] = Field(default_factory=dict)
     share: Annotated[ShareTable | None, BeforeValidator(_sites)] = None
     mask: Annotated[Mask, PlainValidator(_mask)] | None = None
+    generation: Annotated[StrictInt, Field(ge=1, le=LAST_GENERATION)] = Field(
+        default=1, description="raised by one when the rule, or who has authority under it, changes"
+    )
+    was: Annotated[tuple[Kind, ...], BeforeValidator(_kinds)] = Field(
+        default=(), description="the rules of the earlier generations, oldest first; left out: the same as now"
+    )
 
 
 class UniqueTable(Table):
@@ -131,6 +145,7 @@ class TableTable(Table):
     unique: dict[Identifier, Annotated[UniqueTable, BeforeValidator(_outcome)]] = Field(
         default_factory=dict, description="the younger claim is marked (a text), becomes NULL, or waits hidden"
     )
+    renamed: dict[Identifier, Identifier] = Field(default_factory=dict, description="the old name = the new one")
     parent: dict[Identifier, Literal["returns", "falls", "null"]] = Field(
         default_factory=dict, description="a foreign key's deleted parent returns, takes the child along, or is unset"
     )
@@ -150,35 +165,39 @@ class RulesFile(Table):
 
 
 def as_rules(table: TableTable) -> TableRules:
-    """Turn a table of the file into what the programs read."""
+    """Turn a table of the file into what the programs read, its columns by their first names."""
+    first = TableRules(renamed=table.renamed).first_name
     return TableRules(
-        owner=table.owner,
+        owner=first(table.owner) if table.owner else None,
         delete=table.delete,
-        columns={name: _column_rule(column) for name, column in table.column.items()},
-        groups=dict(table.groups),
+        columns={first(name): _column_rule(column, first) for name, column in table.column.items()},
+        groups={name: tuple(map(first, columns)) for name, columns in table.groups.items()},
         unique_keys={name: UniqueRule(unique.outcome, unique.review) for name, unique in table.unique.items()},
         parents=dict(table.parent),
-        share=_share(table.share),
+        share=_share(table.share, first),
+        renamed=dict(table.renamed),
     )
 
 
-def _column_rule(column: ColumnTable) -> ColumnRule:
+def _column_rule(column: ColumnTable, first: Callable[[str], str]) -> ColumnRule:
     return ColumnRule(
         rule=column.rule,
         site=column.site,
         review=column.review,
         owned_by={owner: ColumnRule(owned.rule, owned.site) for owner, owned in column.owned_by.items()},
-        share=_share(column.share),
+        share=_share(column.share, first),
         mask=(column.mask or Mask()) if column.share else None,
+        generation=column.generation,
+        was=column.was if set(column.was) != {column.rule} else (),
     )
 
 
-def _share(share: ShareTable | None) -> Share | None:
+def _share(share: ShareTable | None, first: Callable[[str], str]) -> Share | None:
     """Sort the sites: their order says nothing."""
     if share is None:
         return None
     by_value = {value: _sorted(sites) for value, sites in (share.map or {}).items()}
-    return Share(_sorted(share.sites or ()), share.column, by_value)
+    return Share(_sorted(share.sites or ()), first(share.column) if share.column else None, by_value)
 
 
 def _sorted(sites: tuple[str, ...]) -> tuple[str, ...]:

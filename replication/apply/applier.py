@@ -1,19 +1,21 @@
 """Applies the sections of messages within the caller's transaction.
 
 1. Inserts go parents first, then updates, then deletes, children first. Nothing depends on this order but speed: what
-   does not fit is merged, or waits, and merging does not depend on order.
+   does not fit is merged, or waits, and merging does not depend on order. Cells of columns that this site's table does
+   not have yet wait, and the others of the same change go on; those of a column that was dropped here are let go.
 2. A section goes set-wise where that is right, and what the statements did not write is merged row by row.
 3. ``careful``: a section that the database refuses is tried row by row, and the rows that it refuses are set aside; the
    others go on (invariant 6).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 
 from replication import metrics
+from replication.apply.lacking import change_of, section_of
 from replication.apply.merging import Merger
 from replication.apply.presenting import Parent
 from replication.apply.sections import changes_of
@@ -34,6 +36,7 @@ def is_of_the_moment(fault: psycopg.Error) -> bool:
     return isinstance(fault, psycopg.OperationalError) and not (fault.sqlstate or "").startswith("54")
 
 
+_NO_TABLE = "this site has no such table, or it has another key"
 _UPDATE_ROUNDS = 3
 _OPS = "IUD"
 
@@ -76,13 +79,20 @@ class Applier:
     def merge_or_park(self, change: Change) -> bool:
         """Merge one change; set it aside where the database refuses it. True when it was merged or waits elsewhere."""
         table = self.tables.get(change.table)
-        if table is None or not change.cells.keys() <= set(table.values):
-            self.merger.park(change, "schema", "this site's table lacks the table or a column")
+        if table is None:
+            self.merger.park(change, "schema", _NO_TABLE)
             return False
+        lacking = change.cells.keys() - set(table.values)
+        if waiting := self.tables.awaited(table, lacking):
+            self.merger.park(change_of(change, waiting), "schema", _lacks(waiting))
+        if lacking:
+            change = change_of(change, change.cells.keys() - lacking)
+            if change.op == "U" and not change.cells:
+                return False
         try:
             with self.connection.transaction():
                 self.merger.merge(table, [change])
-            return True
+            return not waiting
         except psycopg.Error as fault:
             if is_of_the_moment(fault):
                 raise
@@ -94,8 +104,8 @@ class Applier:
     def _section(self, section: Section, author: Author, *, set_wise: bool = True) -> None:
         table = self.tables.get(section.table)
         everything = range(len(section.moments))
-        if table is None or not set(section.columns) <= {column.name for column in table.columns}:
-            self._park(section, author, everything, "schema", "this site's table lacks the table or a column")
+        if table is None or not set(section.columns[: section.key_count]) <= set(table.key):
+            self._park(section, author, everything, "schema", _NO_TABLE)
             return
         latest = _latest(section)
         if hlc_of(latest) > now_us() + self.clock_ahead_us:
@@ -103,6 +113,13 @@ class Applier:
                 section, author, everything, "clock", "its stamp is further ahead of this site's clock than the bound"
             )
             return
+        lacking = set(section.columns).difference(table.types)
+        if lacking:
+            if waiting := self.tables.awaited(table, lacking):
+                self._park(section_of(section, waiting), author, everything, "schema", _lacks(waiting))
+            section = section_of(section, set(section.columns) - lacking)
+            if section.op == "U" and len(section.columns) == section.key_count:
+                return
         left: Sequence[int] = everything
         if set_wise and self._is_common(table, section):
             left = self._set_wise(table, section, author)
@@ -196,10 +213,7 @@ class Applier:
                 extra["life"] = [life if life > 1 else 0 for life in extra["life"]]
             return {name: column for name, column in extra.items() if name != "referential"}
         none = [0] * len(section.moments)
-        ruled = self.tables.with_authority(table, section.columns)
-        return {
-            f"{kind}:{name}": section.extra.get(f"{kind}:{name}", none) for name in ruled for kind in ("term", "epoch")
-        }
+        return {name: section.extra.get(name, none) for name in self.tables.compared(table, section.columns)}
 
     def _park(self, section: Section, author: Author, indices: Sequence[int], reason: str, detail: str) -> None:
         for change in changes_of(section, author, indices):
@@ -209,6 +223,10 @@ class Applier:
 def _latest(section: Section) -> int:
     edited = [max(numbers) for name, numbers in section.extra.items() if name.startswith(MOMENT_OF)]
     return max([*edited, max(section.moments)], default=0) if section.moments else 0
+
+
+def _lacks(columns: Collection[str]) -> str:
+    return f"this site's table has no column {', '.join(sorted(columns))} yet"
 
 
 def _picker(left: Sequence[int], count: int) -> Callable[[Sequence[Any]], Sequence[Any]]:

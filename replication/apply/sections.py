@@ -8,6 +8,7 @@ from typing import TypeVar
 from replication.core.arrays import parse_integers
 from replication.core.changes import Author, Change
 from replication.core.rules import Parts, parts_from_json
+from replication.core.stamps import term_in
 from replication.wire.message import COMMIT_LSN, MASK_OF, MOMENT_OF, PARTS_OF, SENT_LSN, WHOLE, Section
 
 T = TypeVar("T")
@@ -94,7 +95,8 @@ def _authority(section: Section, names: Sequence[str], index: int) -> dict[str, 
         return {}
     pairs = {}
     for name in names:
-        term, epoch = (section.extra.get(f"{kind}:{name}") for kind in ("term", "epoch"))
-        if term or epoch:
-            pairs[name] = (term[index] if term else 0, epoch[index] if epoch else 0)
+        columns = [section.extra.get(f"{kind}:{name}") for kind in ("generation", "term", "epoch")]
+        generation, term, epoch = (column[index] if column else 0 for column in columns)
+        if generation or term or epoch:
+            pairs[name] = (term_in(generation, term), epoch)
     return pairs

@@ -1,6 +1,6 @@
 """What this site's tables are, remembered: their columns, their rules, and parents before children."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from replication.apply.residence import Residence, residence_of
@@ -26,6 +26,7 @@ class Tables:
     """All of them, by name, and"""
     own: str = ""
     _tables: dict[Name, Table | None] = field(default_factory=dict)
+    _dropped: dict[Name, frozenset[str]] = field(default_factory=dict)
     _rules: dict[Name, RowRules] = field(default_factory=dict)
     _ranks: dict[Name, int] = field(default_factory=dict)
     _residences: dict[Name, Residence | None] = field(default_factory=dict)
@@ -40,10 +41,11 @@ class Tables:
 
     def _describe(self, name: Name) -> Table | None:
         listed = self.connection.execute(
-            "SELECT FROM kuroshio.replicated_table WHERE nspname = %s AND relname = %s", name
+            "SELECT dropped FROM kuroshio.replicated_table WHERE nspname = %s AND relname = %s", name
         ).fetchone()
         if listed is None:
             return None
+        self._dropped[name] = frozenset(listed[0])  # type: ignore[call-overload]
         try:
             return describe(self.connection, *name)
         except UsageError:
@@ -55,7 +57,8 @@ class Tables:
         if found is None:
             declared = self.declared.table(str(table))
             columns = {name: declared.column(name).rule for name in table.values}
-            found = self._rules[table.qualified] = RowRules(columns, declared.delete, declared.parents)
+            earlier = {name: rule.earlier for name, rule in declared.columns.items() if rule.generation > 1}
+            found = self._rules[table.qualified] = RowRules(columns, declared.delete, earlier, declared.parents)
         return found
 
     def residence(self, table: Table) -> Residence | None:
@@ -65,10 +68,20 @@ class Tables:
             self._residences[name] = residence_of(self.connection, table, self.declared, self.sites, self.own)
         return self._residences[name]
 
-    def with_authority(self, table: Table, columns: tuple[str, ...]) -> list[str]:
-        """Of these columns those whose writes may carry an epoch: there a newer moment alone does not win."""
-        declared = self.declared.table(str(table))
-        return [name for name in columns if name not in table.key and RAISES_EPOCH & declared.column(name).names]
+    def compared(self, table: Table, columns: tuple[str, ...]) -> list[str]:
+        """Of these columns' stamps the numbers that may decide before the moment does, by their names on the wire."""
+        declared, found = self.declared.table(str(table)), list[str]()
+        for name in columns:
+            rule = declared.column(name)
+            if name not in table.key and RAISES_EPOCH & rule.names:
+                found += (f"term:{name}", f"epoch:{name}")
+            if rule.generation > 1:
+                found.append(f"generation:{name}")
+        return found
+
+    def awaited(self, table: Table, columns: Collection[str]) -> set[str]:
+        """Of these columns, which the table lacks, those that may come: the others were dropped here."""
+        return set(columns) - self._dropped.get(table.qualified, frozenset())
 
     def unique_keys(self, table: Table) -> list[tuple[UniqueIndex, UniqueKey]]:
         """The unique keys of a table besides its primary key."""

@@ -25,6 +25,7 @@ from replication.clock import now_us, pause, to_datetime
 from replication.core.changes import Author, Change
 from replication.core.progress import Position, Step, format_lsn, step
 from replication.core.stamps import hlc_of, join_moments
+from replication.definitions import require_known
 from replication.errors import InvariantError
 from replication.postgres import applying, capturing, residency, tombstones
 from replication.postgres.applying import Place, Reading
@@ -278,6 +279,7 @@ class Writer:
             self._collect()
 
     def _collect(self) -> None:
+        require_known(self._connection, self._config.rules)
         peers = [name for name in self._config.sites if name != self._site.name]
         with self._connection.transaction():
             metrics.TOMBSTONES.set(tombstones.collect(self._connection, list(self._config.sites)))

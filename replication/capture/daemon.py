@@ -17,13 +17,15 @@ from replication.capture.views import deciding_of, narrower_for
 from replication.capture.wholes import Wholes
 from replication.clock import pause
 from replication.core.rules import HAS_PARTS, RAISES_EPOCH
+from replication.core.stamps import EPOCH, GENERATION, TERM
+from replication.definitions import require_known
 from replication.errors import StreamDown, TransientError, UsageError
 from replication.keys import signer, verifier
 from replication.postgres import capturing
-from replication.postgres.catalog import describe
+from replication.postgres.catalog import describe, first_names
 from replication.postgres.connect import Connection, connect
 from replication.wire.pglogical import Relation
-from sitecfg import Config, Site
+from sitecfg import ColumnRule, Config, Site
 
 _PAUSE_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 _FENCED_SECONDS = 10.0
@@ -41,10 +43,14 @@ def gatherer_for(config: Config, site: Site, connection: Connection) -> Gatherer
         except UsageError:
             return None  # dropped since: no site can apply it
         rules = config.rules.table(str(table))
-        ruled = frozenset(name for name in table.values if RAISES_EPOCH & rules.column(name).names)
-        parted = frozenset(name for name in table.values if rules.column(name).rule in HAS_PARTS)
+        require_known(connection, config.rules)
+        columns = {name: rules.column(name) for name in table.values}
+        parted = {name: tuple(kind in HAS_PARTS for kind in rule.kinds) for name, rule in columns.items()}
+        carried = {name: _carried(rule) for name, rule in columns.items()}
+        first = first_names(connection, relation.schema, relation.name)
+        named = relation._replace(columns=tuple(map(first, relation.columns)))
         names = [column.name for column in table.columns]
-        return shape_of(relation, table.key, names, ruled, parted, deciding(table.qualified))
+        return shape_of(named, table.key, names, carried, parted, deciding(table.qualified))
 
     def key_of(schema: str, name: str) -> tuple[str, ...] | None:
         row = connection.execute(
@@ -58,6 +64,11 @@ def gatherer_for(config: Config, site: Site, connection: Connection) -> Gatherer
 
     deletes = Deletes(key_of, deciding)
     return Gatherer(shape, deletes, PART_CHANGES, Wholes(key_of, deciding, parted_of, deletes))
+
+
+def _carried(rule: ColumnRule) -> tuple[int, ...]:
+    """The kinds of numbers that a column's stamp may have besides the moment."""
+    return (*((EPOCH, TERM) if RAISES_EPOCH & rule.names else ()), *((GENERATION,) if rule.generation > 1 else ()))
 
 
 def run(config: Config, site: Site) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from replication.capture.shapes import Plan, Shape, fresh_keys, require_values
+from replication.capture.shapes import Plan, Shape, fresh_keys, require_values, written_in
 from replication.core.progress import parse_lsn
 from replication.core.stamps import LIFE, join_moments
 from replication.errors import InvariantError
@@ -24,10 +24,11 @@ OWN_SCHEMA = "kuroshio"
 
 
 def add_parts(blobs: dict[str, list[bytes | None]], names: Sequence[str], base: int, value: object) -> None:
-    """Append a row's blobs of cells with parts; ``value`` is what stands beside the row."""
-    if type(value) is not bytes:
+    """Append a row's blobs of cells with parts; ``value`` is what stands beside the row, None
+    where the row's insert says it all."""
+    if value is not None and type(value) is not bytes:
         raise InvariantError("a cell with parts was written, and its parts were not sent")
-    parts = json.loads(value)
+    parts = json.loads(value or b"{}")
     for name in names:
         body = json.dumps([base, parts.get(name, {})], ensure_ascii=False, separators=(",", ":"), sort_keys=True)
         blobs.setdefault(PARTS_OF + name, []).append(body.encode())
@@ -245,7 +246,8 @@ class Gatherer:
         newest = max(stamps[0], *stamps[3::2]) if len(stamps) > 2 else stamps[0]
         if newest <= stamps[1]:
             return None
-        plan = shape.update(fresh_keys(stamps, newest))
+        fresh = fresh_keys(stamps, newest)
+        plan = shape.update(fresh, written_in(fresh, stamps) if shape.has_generations else ())
         row = plan.pick(event.values)
         require_values(row, plan)
         buffer = self.batch.buffer(plan)

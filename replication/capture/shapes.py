@@ -4,17 +4,20 @@ The common case costs one ``itemgetter`` call a row; everything that depends onl
 cells are fresh, is worked out beforehand.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
+from types import MappingProxyType
 from typing import NamedTuple
 
-from replication.core.stamps import EPOCH, MOMENT, TERM, cell_key
+from replication.core.stamps import GENERATION, KIND_NAMES, MOMENT, cell_key
 from replication.errors import InvariantError
 from replication.wire.message import Op
 from replication.wire.pglogical import UNCHANGED, Relation, Values
 
 Pick = Callable[[Values], tuple[bytes | None, ...]]
+Parted = tuple[bool, ...]
+"""For each generation of a column: has its state parts?"""
 
 
 class Plan(NamedTuple):
@@ -45,35 +48,49 @@ class Shape:
     _places: dict[str, int]
     _key: tuple[str, ...]
     _by_cell: dict[int, str]
-    _ruled: frozenset[str]
-    _parted: frozenset[str]
+    _carried: Mapping[str, Sequence[int]]
+    _parted: Mapping[str, Parted]
     parts_at: int | None
+    has_generations: bool
     decide: Pick | None = None
     """Picks the values of the deciding columns; None where there are none."""
     _updates: dict[tuple[int, ...], Plan] = field(default_factory=dict)
 
-    def update(self, keys: tuple[int, ...]) -> Plan:
-        """The plan for an update of the cells with these moment keys."""
-        plan = self._updates.get(keys)
+    def update(self, keys: tuple[int, ...], written: tuple[int, ...] = ()) -> Plan:
+        """The plan for an update of the cells with these moment keys, ``written`` in these generations."""
+        plan = self._updates.get(keys + written)
         if plan is None:
-            names = [self._by_cell[key] for key in keys if key in self._by_cell]
-            parted = tuple(name for name in names if name in self._parted)
-            plan = _plan("U", self.table, self._key, names, self._places, self._ruled)
+            found = {self._by_cell[key]: key for key in keys if key in self._by_cell}
+            at = dict(zip(keys, written, strict=False))
+            parted = tuple(name for name, key in found.items() if self._has_parts(name, at.get(key, 0)))
+            plan = _plan("U", self.table, self._key, list(found), self._places, self._carried)
             plan = plan._replace(parted=parted, deciding=self.insert.deciding)
-            self._updates[keys] = plan
+            self._updates[keys + written] = plan
         return plan
+
+    def _has_parts(self, name: str, generation: int) -> bool:
+        """Has a cell's state parts that was written in this generation?"""
+        by_generation = self._parted.get(name, (False,))
+        return by_generation[min(generation, len(by_generation) - 1)]
+
+
+def written_in(keys: tuple[int, ...], stamps: Sequence[int]) -> tuple[int, ...]:
+    """In which generations the cells with these moment keys were written."""
+    numbers = dict(zip(stamps[2::2], stamps[3::2], strict=True))
+    return tuple(numbers.get(key | GENERATION, 0) for key in keys)
 
 
 def shape_of(
     relation: Relation,
     key: Sequence[str],
     columns: Sequence[str],
-    ruled: frozenset[str],
-    parted: frozenset[str] = frozenset(),
+    carried: Mapping[str, Sequence[int]],
+    parted: Mapping[str, Parted] = MappingProxyType({}),
     deciding: tuple[str, ...] = (),
 ) -> Shape:
-    """``columns`` are those that travel; ``ruled``: the rule may raise an epoch; ``parted``: the state has parts;
-    ``deciding``: by what the row holds there, not everybody may see all of it."""
+    """``columns`` are those that travel; ``carried``: the kinds of numbers, besides the moment, that a column's stamp
+    may have; ``parted``: in which generations its state has parts; ``deciding``: by what the row holds there, not
+    everybody may see all of it."""
     places = {name: index for index, name in enumerate(relation.columns)}
     if "kuroshio" not in places:
         raise InvariantError(f"{relation.schema}.{relation.name} is sent without its stamps")
@@ -82,13 +99,14 @@ def shape_of(
     return Shape(
         table,
         places["kuroshio"],
-        _plan("I", table, tuple(key), values, places, ruled)._replace(deciding=deciding),
+        _plan("I", table, tuple(key), values, places, carried)._replace(deciding=deciding),
         places,
         tuple(key),
         {cell_key(name): name for name in values},
-        ruled,
+        carried,
         parted,
         places.get("kuroshio_parts"),
+        any(GENERATION in kinds for kinds in carried.values()),
         _picker([places[name] for name in deciding]) if deciding else None,
     )
 
@@ -99,14 +117,11 @@ def _plan(
     key: tuple[str, ...],
     names: Sequence[str],
     places: dict[str, int],
-    ruled: frozenset[str],
+    carried: Mapping[str, Sequence[int]],
 ) -> Plan:
     columns = (*key, *names)
     authority = tuple(
-        (f"{kind_name}:{name}", cell_key(name, kind))
-        for name in names
-        if name in ruled
-        for kind_name, kind in (("epoch", EPOCH), ("term", TERM))
+        (f"{KIND_NAMES[kind]}:{name}", cell_key(name, kind)) for name in names for kind in carried.get(name, ())
     )
     return Plan(table, op, columns, len(key), _picker([places[name] for name in columns]), authority)
 

@@ -35,7 +35,7 @@ class Change:
     author: Author
     life: int = 1
     authority: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    """Column -> (term, epoch), where a rule gives them."""
+    """Column -> (term, epoch), where a rule gives them; the term begins with the generation."""
     parts: Mapping[str, tuple[int, Parts]] = field(default_factory=dict)
     """Column -> (moment of the row's insert, its folded parts), where its rule has any."""
     saw: tuple[int, ...] = ()
@@ -53,13 +53,9 @@ class Change:
         if self.op == "D":
             return Row(self.life, 0, self.moment, Stamps.unpack(self.saw or (0, 0)))
         cells = {
-            name: Cell(
-                Stamp(*self.authority.get(name, (0, 0)), self.moments.get(name, self.moment)),
-                value,
-                rules.unfold(name, parts, value, base),
-                name in self.masked,
-            )
+            name: Cell(stamp, value, rules.unfold(name, parts, value, base, stamp.generation), name in self.masked)
             for name, value in self.cells.items()
+            for stamp in [Stamp(*self.authority.get(name, (0, 0)), self.moments.get(name, self.moment))]
             for base, parts in [self.parts.get(name, (self.moment, NO_PARTS))]
         }
         return Row(self.life, self.moment if self.op == "I" else 0, cells=cells)

@@ -16,6 +16,10 @@ Concurrent = Callable[[int, Change], bool]
 """(local moment, incoming change) -> neither author had the other's version."""
 
 
+GENERATION = "generation"
+"""Stands for the rule where one version was written before the column's rule was changed, and the other after."""
+
+
 @dataclass(frozen=True, slots=True)
 class Conflict:
     """Two versions and what was decided. ``column`` is empty for the row's existence."""
@@ -49,11 +53,18 @@ def _of_one_life(
         return
     for name, theirs in change.row(rules).cells.items():
         mine = local.cells.get(name)
-        both_count = rules.of(name) in HAS_PARTS and change.op == "U"
-        if mine is None or both_count or mine.stamp.moment == change.moment or mine.value == theirs.value:
+        if mine is None or mine.stamp.moment == change.moment or mine.value == theirs.value:
             continue
-        if mine.stamp.moment > BOTTOM and concurrent(mine.stamp.moment, change):
-            yield _cell_conflict(change, name, mine, theirs, merged.cells[name], rules.of(name))
+        rule = _rule(name, mine, theirs, rules)
+        both_count = rule in HAS_PARTS and change.op == "U"
+        if not both_count and mine.stamp.moment > BOTTOM and concurrent(mine.stamp.moment, change):
+            yield _cell_conflict(change, name, mine, theirs, merged.cells[name], rule)
+
+
+def _rule(name: str, mine: Cell, theirs: Cell, rules: RowRules) -> str:
+    """What decides between the two: a generation, or the rule that the column had in theirs."""
+    generation = theirs.stamp.generation
+    return GENERATION if mine.stamp.generation != generation else rules.of(name, generation)
 
 
 def _cell_conflict(change: Change, name: str, mine: Cell, theirs: Cell, result: Cell, rule: str) -> Conflict:

@@ -9,19 +9,26 @@
 5. A row is ``known`` once its insert was seen. Before that, updates wait (scenario 7).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from replication.core.rules import CELL_RULES, DELETES, Cell, Parts
+from replication.core.rules import CELL_RULES, DELETES, Cell, Parts, Write
 from replication.core.stamps import Stamp, Stamps, cell_id, join
 
 
 @dataclass(frozen=True, slots=True)
 class RowRules:
-    """What the configuration says of one table: a rule for each column that has one (the others are ``latest``)."""
+    """What the configuration says of one table: a rule for each column that has one (the others are ``latest``).
+
+    A rule that is changed begins a new *generation* of its column. A cell of a greater generation wins whole; two of
+    one generation are joined by the rule that the column had in it. So the order of arrival does not matter, nor which
+    site has the new rule already.
+    """
 
     columns: Mapping[str, str] = field(default_factory=dict)
     delete: str = "stamp"
+    earlier: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Column -> its rules in earlier generations, oldest first; none: there was no other."""
     parents: Mapping[str, str] = field(default_factory=dict)
     """Foreign key -> what follows when the row that it refers to is gone; the others say ``returns``."""
 
@@ -29,17 +36,43 @@ class RowRules:
         """What a foreign key says."""
         return self.parents.get(reference, "returns")
 
-    def of(self, column: str) -> str:
-        """The name of the rule of a column."""
-        return self.columns.get(column, "latest")
+    def generation(self, column: str) -> int:
+        """In which generation a column is written now."""
+        return len(self.earlier.get(column, ()))
 
-    def unfold(self, column: str, parts: Parts, value: bytes | None, base: int) -> Parts:
+    def of(self, column: str, generation: int | None = None) -> str:
+        """The name of the rule of a column: now, or in a generation."""
+        earlier = self.earlier.get(column, ())
+        if generation is None or generation >= len(earlier):
+            return self.columns.get(column, "latest")
+        return earlier[generation]
+
+    def join(self, column: str, left: Cell, right: Cell) -> Cell:
+        """The least state that contains both."""
+        mine, theirs = left.stamp.generation, right.stamp.generation
+        if mine != theirs:
+            return left if mine > theirs else right
+        return CELL_RULES[self.of(column, mine)].join(left, right)
+
+    def write(self, column: str, before: Cell, write: Write) -> Cell:
+        """The state after a local write, which is of the present generation whatever it finds."""
+        now = self.generation(column)
+        start = before if before.stamp.generation == now else self._begun(column, before)
+        after = CELL_RULES[self.of(column)].write(start._replace(stamp=start.stamp.in_generation(0)), write)
+        return after._replace(stamp=after.stamp.in_generation(now))
+
+    def _begun(self, column: str, before: Cell) -> Cell:
+        """What a generation begins with: the value shown, as if the row had been inserted with it at that moment."""
+        at = before.stamp.moment
+        return Cell(Stamp(0, 0, at), before.value, CELL_RULES[self.of(column)].unfold({}, before.value, at))
+
+    def unfold(self, column: str, parts: Parts, value: bytes | None, base: int, generation: int = 0) -> Parts:
         """A column's parts as its rule joins them, from the form beside a row that was inserted at ``base``."""
-        return CELL_RULES[self.of(column)].unfold(parts, value, base)
+        return CELL_RULES[self.of(column, generation)].unfold(parts, value, base)
 
     def fold(self, column: str, cell: Cell, base: int) -> Parts:
         """A column's parts as they are kept beside a row that was inserted at ``base``."""
-        return CELL_RULES[self.of(column)].fold(cell.parts, cell.value, base)
+        return CELL_RULES[self.of(column, cell.stamp.generation)].fold(cell.parts, cell.value, base)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +123,7 @@ def _merge_cells(left: Mapping[str, Cell], right: Mapping[str, Cell], rules: Row
     merged = dict(left)
     for name, cell in right.items():
         mine = merged.get(name)
-        merged[name] = cell if mine is None else CELL_RULES[rules.of(name)].join(mine, cell)
+        merged[name] = cell if mine is None else rules.join(name, mine, cell)
     return merged
 
 

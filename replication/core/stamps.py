@@ -4,7 +4,8 @@ A *moment* is one 64-bit integer, ``hlc << 10 | site``: a hybrid logical clock i
 (PostgreSQL's epoch) and the number of the site (1 to 1023) that wrote. Two sites never make the same moment.
 
 A *stamp* is ``(term, epoch, moment)``, ordered lexicographically. Term and epoch are 0 except under rules that give
-a site authority over a column (:mod:`replication.core.rules`).
+a site authority over a column (:mod:`replication.core.rules`). The term's high bits are the *generation* of the
+column's rule, 0 for the first: so what was written after a rule was changed is above all that was written before.
 
 A row keeps its stamps in one ``bigint[]`` column, named ``kuroshio``::
 
@@ -14,8 +15,8 @@ A row keeps its stamps in one ``bigint[]`` column, named ``kuroshio``::
 2. ``seen`` is the newest moment in the row that the last writer had seen. It belongs to that write, not to the merged
    state: comparisons of rows leave it out. A write is fresh (travels) when the newest moment is greater than ``seen``.
 3. The pairs are sorted by key. A key is ``cell << 2 | kind``; the kind says whether the number is the cell's moment,
-   epoch or term. Keys lie in [2^33, 2^34): no epoch is as large, and no moment as small, so ``array_position`` finds
-   a key and never a number.
+   epoch, term or generation. Keys lie in [2^33, 2^34): no epoch is as large, and no moment as small, so
+   ``array_position`` finds a key and never a number.
 4. ``(LIFE, n)`` stands in a row that lives for the n-th time, n > 1.
 5. A key above 2^34 marks a cell as masked: what this site shows stands for a value that it may not have.
 """
@@ -27,13 +28,17 @@ from typing import NamedTuple
 
 SITE_BITS = 10
 SITE_MASK = (1 << SITE_BITS) - 1
-MOMENT, EPOCH, TERM = 0, 1, 2
+MOMENT, EPOCH, TERM, GENERATION = 0, 1, 2, 3
+KIND_NAMES = ("moment", "epoch", "term", "generation")
+"""As the wire names them, before a colon and the column."""
 LIFE = 1 << 33
 MASK_FLAG = 1 << 34
 BOTTOM = 1
 """The base of a row that existed before its table was replicated: the same at all sites, older than any write."""
 
 _CELL_FLAG = 1 << 31
+_TERM_BITS = 63
+_TERM_MASK = (1 << _TERM_BITS) - 1
 
 
 class Stamp(NamedTuple):
@@ -42,6 +47,25 @@ class Stamp(NamedTuple):
     term: int
     epoch: int
     moment: int
+
+    @property
+    def generation(self) -> int:
+        """How often the column's rule had been changed when the cell was written."""
+        return self.term >> _TERM_BITS
+
+    def in_generation(self, generation: int) -> "Stamp":
+        """The same stamp in a generation."""
+        return self._replace(term=term_in(generation, term_within(self.term)))
+
+
+def term_in(generation: int, term: int) -> int:
+    """A term, as it is compared, from the generation and the term within it: an integer of more than 64 bits."""
+    return generation << _TERM_BITS | term
+
+
+def term_within(term: int) -> int:
+    """A term without its generation."""
+    return term & _TERM_MASK
 
 
 NO_STAMP = Stamp(0, 0, 0)
@@ -69,7 +93,7 @@ def cell_id(column: str) -> int:
 
 
 def cell_key(column: str, kind: int = MOMENT) -> int:
-    """The key under which a row's stamps hold a column's moment, epoch or term."""
+    """The key under which a row's stamps hold a column's moment, epoch, term or generation."""
     return cell_id(column) << 2 | kind
 
 
@@ -99,8 +123,10 @@ class Stamps:
             elif key & MASK_FLAG:
                 masked.append((key ^ MASK_FLAG) >> 2)
             else:
-                parts.setdefault(key >> 2, [0, 0, 0])[key & 3] = number
-        cells = {cell: Stamp(p[TERM], p[EPOCH], p[MOMENT] or packed[0]) for cell, p in parts.items()}
+                parts.setdefault(key >> 2, [0, 0, 0, 0])[key & 3] = number
+        cells = {
+            cell: Stamp(term_in(p[GENERATION], p[TERM]), p[EPOCH], p[MOMENT] or packed[0]) for cell, p in parts.items()
+        }
         return cls(packed[0], packed[1], life, cells, frozenset(masked))
 
     def pack(self) -> list[int]:
@@ -111,8 +137,10 @@ class Stamps:
                 pairs.append((cell << 2 | MOMENT, stamp.moment))
             if stamp.epoch:
                 pairs.append((cell << 2 | EPOCH, stamp.epoch))
-            if stamp.term:
-                pairs.append((cell << 2 | TERM, stamp.term))
+            if term_within(stamp.term):
+                pairs.append((cell << 2 | TERM, term_within(stamp.term)))
+            if stamp.generation:
+                pairs.append((cell << 2 | GENERATION, stamp.generation))
         pairs += [(cell << 2 | MASK_FLAG, 1) for cell in self.masked]
         return [self.base, self.seen, *(number for pair in sorted(pairs) for number in pair)]
 
@@ -127,7 +155,7 @@ class Stamps:
 
 
 def newest(packed: Sequence[int]) -> int:
-    """The greatest moment in an array form (terms and epochs are never greater than the newest moment)."""
+    """The greatest moment in an array form (no other number in it is greater than the newest moment)."""
     return max(packed[0], max(packed[3::2], default=0))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from replication.core.merge import Row, RowRules
-from replication.core.rules import CELL_RULES, Cell, Write
+from replication.core.rules import Cell, Write
 from replication.core.stamps import Stamp, hlc_of, join, moment
 
 Values = Mapping[str, bytes | None]
@@ -33,9 +33,7 @@ class Writer:
         """The row with the columns that differ written and stamped."""
         at = self._at(clock_us, before.newest)
         edited = {
-            name: CELL_RULES[self.rules.of(name)].write(
-                before.cells[name], Write(value, at, *self.authority(name, before))
-            )
+            name: self.rules.write(name, before.cells[name], Write(value, at, *self.authority(name, before)))
             for name, value in values.items()
             if value != before.cells[name].value
         }
@@ -54,5 +52,6 @@ class Writer:
         """Who has authority from the start writes with an epoch; no term is known before the first edit."""
         whole = replace(row, cells={other: Cell(Stamp(0, 0, row.base), found) for other, found in values.items()})
         has_authority, _ = self.authority(name, whole)
-        epoch = int(has_authority and self.rules.of(name) in ("site", "owner"))
-        return Cell(Stamp(0, epoch, row.base), value, self.rules.unfold(name, {}, value, row.base))
+        epoch, now = int(has_authority and self.rules.of(name) in ("site", "owner")), self.rules.generation(name)
+        stamp = Stamp(0, epoch, row.base).in_generation(now)
+        return Cell(stamp, value, self.rules.unfold(name, {}, value, row.base, now))

@@ -196,11 +196,15 @@ def record_conflicts(connection: Connection, found: Sequence[Conflict]) -> None:
 
 
 def park(connection: Connection, change: Change, reason: str, detail: str = "") -> None:
-    """Set a change aside; it is merged whenever its cause is gone, because merging does not depend on order."""
+    """Set a change aside; it is merged whenever its cause is gone, because merging does not depend on order. Cells of
+    one change that wait each for their own cause wait together."""
     connection.execute(
         "INSERT INTO kuroshio.parked AS p (nspname, relname, key, moment, op, origin, lsn, change, reason, detail)"
         " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (nspname, relname, key, moment, op)"
-        " DO UPDATE SET reason = excluded.reason, detail = excluded.detail, tries = p.tries + 1",
+        " DO UPDATE SET reason = excluded.reason, detail = excluded.detail, tries = p.tries + 1,"
+        " change = p.change || jsonb_build_object('cells', p.change->'cells' || (excluded.change->'cells'),"
+        " 'authority', p.change->'authority' || (excluded.change->'authority'),"
+        " 'parts', p.change->'parts' || (excluded.change->'parts'))",
         (
             *change.table,
             [part.decode() for part in change.key],

@@ -1,12 +1,14 @@
 """What the catalog says of a table: its columns, its primary key, its foreign keys. Read once, held as plain data."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 from psycopg import sql
 from psycopg.abc import AdaptContext
 
 from replication.errors import UsageError
 from replication.postgres.connect import Connection
+from sitecfg import TableRules
 
 STAMPS = "kuroshio"
 """The column that holds a replicated row's stamps."""
@@ -16,6 +18,9 @@ CLAIMS = "kuroshio_claims"
 """The column that holds what a row claims and does not show (replication/core/claims.py), in tables where a column may
 show something else."""
 OWN_COLUMNS = (STAMPS, PARTS, CLAIMS)
+
+
+FirstName = Callable[[str], str]
 
 
 class Quoted(sql.Identifier):
@@ -39,7 +44,8 @@ def type_name(cast: str) -> sql.SQL:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column that travels; ``type`` is PostgreSQL's spelling, with modifiers.
+    """One column that travels; ``type`` is PostgreSQL's spelling, with modifiers. ``name`` is the first that it had, by
+    which its cells are known everywhere; ``here`` what this database calls it.
 
     ``cast`` is the type without them: an explicit cast to varchar(3) would cut a longer value off without a word, while
     the assignment to the column refuses it.
@@ -48,12 +54,14 @@ class Column:
     name: str
     type: str
     cast: str
+    here: str = ""
     nullable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class ForeignKey:
-    """A reference to a parent row: the child's columns and the parent's, in the same order."""
+    """A reference to a parent row: the child's columns and the parent's, in the same order; those of the other table by
+    what this database calls them."""
 
     name: str
     columns: tuple[str, ...]
@@ -76,6 +84,8 @@ class Table:
     """Column -> the type to cast its text to."""
     own_columns: frozenset[str] = frozenset({STAMPS})
     """Of replication's own columns those that it has."""
+    renamed: dict[str, str] = field(default_factory=dict)
+    """Of columns that were renamed: first name -> the name here."""
 
     @property
     def qualified(self) -> tuple[str, str]:
@@ -95,6 +105,14 @@ class Table:
     def values(self) -> tuple[str, ...]:
         """The columns that are not in the key."""
         return tuple(column.name for column in self.columns if column.name not in self.key)
+
+    def here(self, column: str, *qualifier: str) -> Quoted:
+        """What this database calls a column, quoted, for a statement with parameters."""
+        return Quoted(*qualifier, self.renamed.get(column, column))
+
+    def first(self, here: str) -> str:
+        """The first name of a column that this database calls so."""
+        return next((first for first, name in self.renamed.items() if name == here), here)
 
     def __str__(self) -> str:
         return f"{self.schema}.{self.name}"
@@ -169,11 +187,20 @@ def table_oid(connection: Connection, schema: str, name: str) -> int:
     return int(str(row[0]))
 
 
-def describe(connection: Connection, schema: str, name: str) -> Table:
+def first_names(connection: Connection, schema: str, name: str) -> FirstName:
+    """What was declared of a table's columns: the name here -> the first that it had."""
+    row = connection.execute(
+        "SELECT rules->'renamed' FROM kuroshio.replicated_table WHERE nspname = %s AND relname = %s", (schema, name)
+    ).fetchone()
+    return TableRules(renamed=dict(row[0]) if row and row[0] else {}).first_name  # type: ignore[call-overload]
+
+
+def describe(connection: Connection, schema: str, name: str, first_name: FirstName | None = None) -> Table:
     """Read a table from the catalog. Raises :class:`UsageError` where it cannot be replicated."""
     oid = table_oid(connection, schema, name)
+    first = first_name or first_names(connection, schema, name)
     columns = tuple(
-        Column(str(n), str(t), str(c), bool(nullable))
+        Column(first(str(n)), str(t), str(c), str(n), bool(nullable))
         for n, t, c, nullable in connection.execute(_COLUMNS, (oid, list(OWN_COLUMNS))).fetchall()
     )
     own = connection.execute(
@@ -192,16 +219,18 @@ def describe(connection: Connection, schema: str, name: str) -> Table:
         name,
         columns,
         names,
-        _foreign_keys(connection, oid, up=True),
+        tuple(replace(key, columns=tuple(map(first, key.columns))) for key in _foreign_keys(connection, oid, up=True)),
         _foreign_keys(connection, oid, up=False),
         {column.name: column.cast for column in columns},
         own_columns=frozenset({STAMPS, *(str(row[0]) for row in own)}),
+        renamed={column.name: column.here for column in columns if column.name != column.here},
     )
 
 
 def references(connection: Connection, table: Table) -> tuple[ForeignKey, ...]:
     """All foreign keys of a table, also those to tables that are not replicated, or not yet."""
-    return _foreign_keys(connection, table_oid(connection, *table.qualified), up=True, everything=True)
+    found = _foreign_keys(connection, table_oid(connection, *table.qualified), up=True, everything=True)
+    return tuple(replace(key, columns=tuple(map(table.first, key.columns))) for key in found)
 
 
 def _foreign_keys(connection: Connection, oid: int, *, up: bool, everything: bool = False) -> tuple[ForeignKey, ...]:

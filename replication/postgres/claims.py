@@ -47,32 +47,30 @@ def waiting(connection: Connection, table: Table, limit: int) -> list[Key]:
 def children(connection: Connection, child: Table, reference: ForeignKey, parents: Sequence[Key]) -> list[Key]:
     """The rows of a table, hidden ones too, that refer by ``reference`` to one of these rows: their keys."""
     columns = [TextArray(list(column)) for column in zip(*parents, strict=True)]
+    names = tuple(map(child.first, reference.columns))
     shown = sql.SQL(" AND ").join(
-        sql.SQL("t.{} = {}").format(Quoted(name), _cast(child, name, place))
-        for place, name in enumerate(reference.columns)
+        sql.SQL("{} = {}").format(child.here(name, "t"), _cast(child, name, place)) for place, name in enumerate(names)
     )
     queries = [
-        sql.SQL("SELECT {} FROM {} JOIN {} t ON {}").format(
-            _row_key(child), source(reference.columns), child.quoted, shown
-        ),
+        sql.SQL("SELECT {} FROM {} JOIN {} t ON {}").format(_row_key(child), source(names), child.quoted, shown),
         sql.SQL(
             "SELECT g.key FROM {} JOIN kuroshio.tombstone g"
             " ON g.nspname = {} AND g.relname = {} AND g.hidden <> '' AND {}"
         ).format(
-            source(reference.columns),
+            source(names),
             Constant(child.schema),
             Constant(child.name),
-            _said(child, sql.SQL("g.cells"), sql.SQL("g.key"), reference.columns),
+            _said(child, sql.SQL("g.cells"), sql.SQL("g.key"), names),
         ),
     ]
     if CLAIMS in child.own_columns:
         queries.append(
             sql.SQL("SELECT {} FROM {} JOIN {} t ON t.{} IS NOT NULL AND {}").format(
                 _row_key(child),
-                source(reference.columns),
+                source(names),
                 child.quoted,
                 Quoted(CLAIMS),
-                _said(child, sql.SQL("t.{}").format(Quoted(CLAIMS)), _row_key(child), reference.columns),
+                _said(child, sql.SQL("t.{}").format(Quoted(CLAIMS)), _row_key(child), names),
             )
         )
     rows: list[Any] = connection.execute(
@@ -198,7 +196,7 @@ def _evaluated(
 ) -> sql.Composed:
     """Joins ``e``: the index's elements k0, k1, … and whether its condition holds, of what a row holds."""
     stored = sql.SQL(", ").join(
-        sql.SQL("{} AS {}").format(_held(table, name, hidden=hidden), Quoted(name)) for name in index.columns
+        sql.SQL("{} AS {}").format(_held(table, name, hidden=hidden), table.here(name)) for name in index.columns
     )
     computed = sql.SQL("").join(
         sql.SQL(", ({}) AS {}").format(_source_of(expression), Quoted(name)) for name, expression in index.computed
@@ -220,9 +218,9 @@ def _held(table: Table, name: str, *, hidden: bool) -> sql.Composable:
     if hidden:
         return sql.SQL("(g.cells->>{})::{}").format(Constant(name), cast)
     if CLAIMS not in table.own_columns or name in table.key:
-        return sql.SQL("t.{}").format(Quoted(name))
-    return sql.SQL("CASE WHEN t.{claims} ? {name} THEN (t.{claims}->>{name})::{cast} ELSE t.{column} END").format(
-        claims=Quoted(CLAIMS), name=Constant(name), cast=cast, column=Quoted(name)
+        return table.here(name, "t")
+    return sql.SQL("CASE WHEN t.{claims} ? {name} THEN (t.{claims}->>{name})::{cast} ELSE {column} END").format(
+        claims=Quoted(CLAIMS), name=Constant(name), cast=cast, column=table.here(name, "t")
     )
 
 

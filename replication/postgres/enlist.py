@@ -31,6 +31,27 @@ def is_enlisted(connection: Connection, table: Table) -> bool:
     )
 
 
+def recorded_rules(connection: Connection, table: Table) -> dict[str, Any] | None:
+    """The rules that the table's triggers follow; None where it is not under replication."""
+    row = connection.execute(
+        "SELECT rules FROM kuroshio.replicated_table WHERE nspname = %s AND relname = %s", table.qualified
+    ).fetchone()
+    return dict(row[0]) if row else None  # type: ignore[call-overload]
+
+
+def written_generations(connection: Connection) -> dict[str, dict[str, int]]:
+    """Table -> column -> the generation that the triggers write, where a rule was changed."""
+    written: dict[str, dict[str, int]] = {}
+    for table, column, generation in connection.execute(_GENERATIONS).fetchall():
+        written.setdefault(str(table), {})[str(column)] = int(str(generation))
+    return written
+
+
+_GENERATIONS = """
+SELECT nspname || '.' || relname, key, value->>'generation'
+  FROM kuroshio.replicated_table, jsonb_each(rules->'columns') WHERE value ? 'generation'"""
+
+
 def has_rows(connection: Connection, table: Table) -> bool:
     """Does the table hold any row?"""
     query = sql.SQL("SELECT FROM {} LIMIT 1").format(table.identifier)
@@ -82,8 +103,8 @@ def _add_stamps(connection: Connection, table: Table, rules: Mapping[str, Any], 
 
 def _add_own_columns(connection: Connection, table: Table, rules: Mapping[str, Any]) -> None:
     """What some rules need besides the stamps."""
-    parted = any(rule["rule"] in HAS_PARTS for rule in rules["columns"].values())
-    for name, wanted in ((PARTS, parted), (CLAIMS, bool(rules.get("claims")))):
+    kinds = {kind for rule in rules["columns"].values() for kind in (rule["rule"], *rule.get("was", ()))}
+    for name, wanted in ((PARTS, bool(kinds & HAS_PARTS)), (CLAIMS, bool(rules.get("claims")))):
         if wanted and name not in table.own_columns:
             connection.execute(
                 sql.SQL("ALTER TABLE {} ADD COLUMN IF NOT EXISTS {} jsonb").format(
@@ -102,7 +123,7 @@ def _add_own_columns(connection: Connection, table: Table, rules: Mapping[str, A
 def _resend(connection: Connection, table: Table) -> None:
     """Write the rows that were set aside, under fresh stamps. The sequences are of this site's class by now: otherwise
     the newest generated key would be taken for one of a sequence that was set wrong."""
-    columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns)
+    columns = sql.SQL(", ").join(sql.Identifier(column.here) for column in table.columns)
     connection.execute(
         sql.SQL("INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM _resend").format(
             table.identifier, columns, columns

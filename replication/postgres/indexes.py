@@ -36,7 +36,7 @@ class UniqueIndex:
 
     name: str
     columns: tuple[str, ...]
-    """The stored columns that it depends on."""
+    """The stored columns that it depends on, by their first names."""
     computed: tuple[tuple[str, str], ...]
     """Generated columns that it reads, each with its expression."""
     expressions: tuple[str, ...]
@@ -53,20 +53,22 @@ def _unique_indexes(connection: Connection, table: Table) -> tuple[UniqueIndex, 
     if not found:
         return ()
     computed = {column: (expression, sources) for column, expression, sources in _rows(connection, _COMPUTED, name)}
-    return tuple(_index(row, computed) for row in found)
+    return tuple(_index(table, row, computed) for row in found)
 
 
 def _rows(connection: Connection, query: str, name: str) -> list[Any]:
     return connection.execute(query, (name,)).fetchall()
 
 
-def _index(row: Any, computed: dict[str, tuple[str, list[str]]]) -> UniqueIndex:
+def _index(table: Table, row: Any, computed: dict[str, tuple[str, list[str]]]) -> UniqueIndex:
     name, condition, nulls_distinct, immediate, expressions, columns = row
     stored: dict[str, None] = {}
     for column in columns:
         stored.update(dict.fromkeys(computed[column][1] if column in computed else [column]))
     reads = tuple((column, computed[column][0]) for column in columns if column in computed)
-    return UniqueIndex(name, tuple(stored), reads, tuple(expressions), condition or "", nulls_distinct, immediate)
+    return UniqueIndex(
+        name, tuple(map(table.first, stored)), reads, tuple(expressions), condition or "", nulls_distinct, immediate
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ def _bears(table: Table, index: UniqueIndex, referring: tuple[ForeignKey, ...], 
     column = next(one for one in table.columns if one.name == name)
     if rules.unique_key(index.name).outcome == "null":
         return column.nullable and index.nulls_distinct
-    return is_text(column.type) and any(_reads(expression, name) for expression in index.expressions)
+    return is_text(column.type) and any(_reads(expression, column.here) for expression in index.expressions)
 
 
 _NOT_A_VALUE = frozenset({"counter", "set", "append", "greatest", "least"})

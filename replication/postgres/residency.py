@@ -10,7 +10,7 @@ from replication.core.merge import Row, RowRules
 from replication.core.rules import Cell
 from replication.core.stamps import BOTTOM, SITE_MASK, Stamps, cell_id, cell_key, mask_key
 from replication.core.views import NEVER, Reach, TableView, Values
-from replication.postgres.catalog import Constant, Quoted, Table
+from replication.postgres.catalog import Constant, Table
 from replication.postgres.connect import Connection
 from replication.postgres.parameters import TextArray
 from replication.postgres.rows import key_text, source
@@ -102,7 +102,7 @@ def note_move(
 def beyond(connection: Connection, table: Table, view: TableView, most: int | None = None) -> dict[str, list[Key]]:
     """The rows that this site has and may not see (under ""), and those where a column shows what should be masked, by
     column. What the site wrote itself it may show, in a column and in a table that is shared with others alone."""
-    refused = _refused(view.rows)
+    refused = _refused(table, view.rows)
     mine = _own(sql.SQL("kuroshio[1]"))
     if view.rows == NEVER:
         refused = sql.SQL("NOT {}").format(mine)
@@ -114,7 +114,7 @@ def beyond(connection: Connection, table: Table, view: TableView, most: int | No
             )
             conditions[name] = sql.SQL("NOT {} AND {} AND kuroshio.get(kuroshio, {}) = 0 AND NOT {}").format(
                 refused,
-                _refused(reach),
+                _refused(table, reach),
                 Constant(mask_key(name)),
                 _own(moment),
             )
@@ -130,16 +130,16 @@ def _own(moment: sql.Composable) -> sql.Composed:
     return _OWN.format(moment=moment, bottom=Constant(BOTTOM), site_mask=Constant(SITE_MASK))
 
 
-def _refused(reach: Reach) -> sql.Composable:
+def _refused(table: Table, reach: Reach) -> sql.Composable:
     """The condition of the rows that it does not reach."""
     if reach.column is None:
         return sql.SQL("{}").format(Constant(not reach.always))
     values = Constant(sorted(value.decode() for value in reach.refused))
-    return sql.SQL("coalesce({}::text = ANY ({}::text[]), false)").format(Quoted(reach.column), values)
+    return sql.SQL("coalesce({}::text = ANY ({}::text[]), false)").format(table.here(reach.column), values)
 
 
 def _keys(connection: Connection, table: Table, condition: sql.Composable, most: int | None) -> list[Key]:
-    parts = sql.SQL(", ").join(sql.SQL("{}::text").format(Quoted(name)) for name in table.key)
+    parts = sql.SQL(", ").join(sql.SQL("{}::text").format(table.here(name)) for name in table.key)
     query = sql.SQL("SELECT ARRAY[{}] FROM {} WHERE {} ORDER BY 1 LIMIT %s").format(parts, table.quoted, condition)
     rows: list[Any] = connection.execute(query, (most,)).fetchall()
     return [tuple(part.encode() for part in key) for (key,) in rows]

@@ -64,9 +64,9 @@ CREATE OR REPLACE FUNCTION kuroshio.mask_source(relation oid, rules jsonb) RETUR
     IF (%s) AND kuroshio.get(OLD.kuroshio, %s) > 0 THEN
         RAISE EXCEPTION 'column %% of %%.%% is masked at this site and cannot be changed here', %L, TG_TABLE_SCHEMA, TG_TABLE_NAME
             USING HINT = 'Change it at a site that receives it: python -m sitecfg rules says which.', ERRCODE = 'object_not_in_prerequisite_state';
-    END IF;$$, kuroshio.group_differs_source(relation, a.attname, rules->'columns'->a.attname), kuroshio.mask_key(a.attname), a.attname), ''), '')
-      FROM pg_attribute a
-     WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND rules->'columns'->a.attname ? 'masked' $gen$;
+    END IF;$$, kuroshio.group_differs_source(relation, a.attname, rules->'columns'->name), kuroshio.mask_key(name), a.attname), ''), '')
+      FROM pg_attribute a, kuroshio.cell_name(rules, a.attname) AS name
+     WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND rules->'columns'->name ? 'masked' $gen$;
 
 -- The stamps without the marks of what is masked here: the merged state.
 CREATE OR REPLACE FUNCTION kuroshio.unmarked(stamps bigint[]) RETURNS bigint[]
@@ -85,11 +85,12 @@ DECLARE
     key_text text; image text; before text; moves text; parts text; strays text;
 BEGIN
     SELECT * INTO STRICT replicated FROM kuroshio.replicated_table r WHERE r.nspname = schema_name AND r.relname = table_name;
-    SELECT string_agg(format('OLD.%1$I IS DISTINCT FROM NEW.%1$I', name), ' OR '),
-           'jsonb_build_object(' || string_agg(format('%1$L, OLD.%1$I::text', name), ', ') || ')'
+    SELECT string_agg(format('OLD.%1$I IS DISTINCT FROM NEW.%1$I', a.attname), ' OR '),
+           'jsonb_build_object(' || string_agg(format('%L, OLD.%I::text', name, a.attname), ', ') || ')'
       INTO moves, before
       FROM jsonb_array_elements_text(replicated.rules->'deciding') AS name
-      JOIN pg_attribute a ON a.attrelid = relation AND a.attname = name AND NOT a.attisdropped;
+      JOIN pg_attribute a ON a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+       AND kuroshio.cell_name(replicated.rules, a.attname) = name;
     IF moves IS NULL THEN
         IF EXISTS (SELECT FROM pg_trigger WHERE tgrelid = relation AND tgname = '~~kuroshio_move') THEN
             EXECUTE format('DROP TRIGGER "~~kuroshio_move" ON %s', relation);
@@ -101,7 +102,7 @@ BEGIN
     END IF;
     SELECT string_agg(format('NEW.%I::text', k), ', ' ORDER BY o) INTO key_text
       FROM unnest(replicated.key_columns) WITH ORDINALITY AS u(k, o);
-    SELECT coalesce(string_agg(format('jsonb_build_object(%L, NEW.%I::text)', attname, attname), ' || '), '''{}''::jsonb') INTO image
+    SELECT coalesce(string_agg(format('jsonb_build_object(%L, NEW.%I::text)', kuroshio.cell_name(replicated.rules, attname), attname), ' || '), '''{}''::jsonb') INTO image
       FROM pg_attribute
      WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
        AND attname NOT IN ('kuroshio', 'kuroshio_parts', 'kuroshio_claims') AND attname <> ALL (replicated.key_columns);
@@ -129,8 +130,10 @@ END $body$ $$, 'on_move_' || suffix, schema_name, table_name, key_text, image, p
         CREATE OR REPLACE TRIGGER "~~kuroshio_move" AFTER UPDATE ON %1$s FOR EACH ROW WHEN (%2$s) EXECUTE FUNCTION kuroshio.%3$I();
         ALTER TABLE %1$s ENABLE ALWAYS TRIGGER "~~kuroshio_move";
     $$, relation, moves, 'on_move_' || suffix);
-    SELECT CASE WHEN count(*) > 0 THEN format('NEW.%I::text = ANY (%L)', replicated.rules->'share'->>'column', array_agg(value)) END INTO strays
-      FROM jsonb_each(replicated.rules->'share'->'map') AS m(value, sites), kuroshio.site s WHERE NOT sites ? s.name;
+    SELECT CASE WHEN count(*) > 0 THEN format('NEW.%I::text = ANY (%L)', max(a.attname), array_agg(value)) END INTO strays
+      FROM jsonb_each(replicated.rules->'share'->'map') AS m(value, sites), kuroshio.site s, pg_attribute a
+     WHERE NOT sites ? s.name AND a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+       AND kuroshio.cell_name(replicated.rules, a.attname) = replicated.rules->'share'->>'column';
     IF strays IS NULL THEN
         IF EXISTS (SELECT FROM pg_trigger WHERE tgrelid = relation AND tgname = '~~kuroshio_stray') THEN
             EXECUTE format('DROP TRIGGER "~~kuroshio_stray" ON %s', relation);

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from psycopg import sql
 
-from replication.core.stamps import EPOCH, LIFE, TERM, cell_key, mask_key
+from replication.core.stamps import KIND_NAMES, LIFE, cell_key, mask_key
 from replication.postgres.catalog import CLAIMS, STAMPS, Constant, ForeignKey, Quoted, Table, type_name
 from replication.postgres.connect import Connection
 from replication.postgres.parameters import BigintArray, TextArray
@@ -33,7 +33,7 @@ class Rows:
     """What one statement takes, in columns: the key columns first, then the cells; and for each row its stamps.
 
     ``numbers`` are further stamps by their name on the wire: ``life``, ``epoch:column``, ``term:column``,
-    ``mask:column``; 0 is none.
+    ``generation:column``, ``mask:column``; 0 is none.
     """
 
     columns: tuple[str, ...]
@@ -112,7 +112,7 @@ def _number_key(name: str) -> int:
     kind, _, column = name.partition(":")
     if kind == "mask":
         return mask_key(column)
-    return LIFE if kind == "life" else cell_key(column, EPOCH if kind == "epoch" else TERM)
+    return LIFE if kind == "life" else cell_key(column, KIND_NAMES.index(kind))
 
 
 def _with_numbers(stamps: sql.Composable, numbers: Sequence[str]) -> sql.Composable:
@@ -135,7 +135,7 @@ def _insert(table: Table, columns: tuple[str, ...], numbers: tuple[str, ...]) ->
         " WHERE g.nspname = {schema} AND g.relname = {name} AND g.key = {key}) ON CONFLICT ({conflict}) DO NOTHING"
     ).format(
         table=table.quoted,
-        names=sql.SQL(", ").join(map(Quoted, columns)),
+        names=sql.SQL(", ").join(map(table.here, columns)),
         stamps=Quoted(STAMPS),
         casts=sql.SQL(", ").join(cast(table, column, place) for place, column in enumerate(columns)),
         stamp=_with_numbers(sql.SQL("ARRAY[s.moment, s.seen]"), numbers),
@@ -162,7 +162,7 @@ def _update(table: Table, columns: tuple[str, ...], numbers: tuple[str, ...]) ->
         table=table.quoted,
         claims=_without_claims(names) if CLAIMS in table.own_columns else sql.SQL(""),
         sets=sql.SQL(", ").join(
-            sql.SQL("{} = {}").format(Quoted(name), cast(table, name, place + len(table.key)))
+            sql.SQL("{} = {}").format(table.here(name), cast(table, name, place + len(table.key)))
             for place, name in enumerate(names)
         ),
         stamps=_with_numbers(stamps, numbers),
@@ -182,7 +182,7 @@ def _without_claims(names: Sequence[str]) -> sql.Composed:
 
 def _guards(numbers: tuple[str, ...]) -> Iterator[sql.Composed]:
     """The incoming moment is newer than every local one; so no local cell wins that has the same term and no greater
-    epoch. A new term is the merge's business."""
+    epoch. A new term, or generation, is the merge's business."""
     for place, name in enumerate(numbers):
         compare = sql.SQL("<=") if name.startswith("epoch:") else sql.SQL("=")
         yield sql.SQL("kuroshio.get(t.kuroshio, {}) {} s.{}").format(

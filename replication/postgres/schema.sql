@@ -34,6 +34,10 @@ CREATE TABLE IF NOT EXISTS kuroshio.replicated_table (
     PRIMARY KEY (nspname, relname)
 );
 
+-- The columns that were dropped here: their values are not waited for, and their names are not used again.
+ALTER TABLE kuroshio.replicated_table ADD COLUMN IF NOT EXISTS dropped text[] NOT NULL DEFAULT '{}';
+ALTER TABLE kuroshio.replicated_table ADD COLUMN IF NOT EXISTS types jsonb NOT NULL DEFAULT '{}';   -- attnum -> type, as the triggers know them
+
 -- A row that is not in its table: deleted, or hidden (replication/core/claims.py); then the image is the row.
 --
 -- A deleted row is inserted by the delete trigger, and captured: this insert is the delete on the wire (pitfall P15).
@@ -247,6 +251,18 @@ END $$;
 CREATE OR REPLACE FUNCTION kuroshio.put_number(stamps bigint[], key bigint, number bigint) RETURNS bigint[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE number WHEN 0 THEN stamps ELSE kuroshio.put(stamps, key, number) END;
+
+-- A row's stamps without those of columns that are not there any more.
+CREATE OR REPLACE FUNCTION kuroshio.stamps_of(stamps bigint[], cells bigint[]) RETURNS bigint[]
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+    kept bigint[] := stamps[1:2];
+BEGIN
+    FOR i IN 3 .. cardinality(stamps) BY 2 LOOP
+        IF stamps[i] = 8589934592 OR stamps[i] & -4 = ANY (cells) THEN kept := kept || stamps[i : i + 1]; END IF;
+    END LOOP;
+    RETURN kept;
+END $$;
 
 -- The stamps after a write at moment that saw seen: one moment under several keys, which are sorted.
 CREATE OR REPLACE FUNCTION kuroshio.restamp(stamps bigint[], keys bigint[], moment bigint, seen bigint) RETURNS bigint[]

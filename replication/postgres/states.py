@@ -73,7 +73,7 @@ def read(
 
 def _read_live(table: Table, *, lock: bool) -> sql.Composed:
     order = sql.SQL(", ").join(Quoted("t", name) for name in table.key)
-    values = sql.SQL("").join(sql.SQL(", t.{}::text").format(Quoted(name)) for name in table.values)
+    values = sql.SQL("").join(sql.SQL(", {}::text").format(table.here(name, "t")) for name in table.values)
     own = [Quoted("t", name) if name in table.own_columns else sql.NULL for name in (PARTS, CLAIMS)]
     return sql.SQL("SELECT s.ordinal, t.kuroshio, {}, {}{} FROM {} JOIN {} t ON {} ORDER BY {}{}").format(
         *own,
@@ -144,12 +144,13 @@ def _buried(
 def _cells(rules: RowRules, stamps: Stamps, values: Mapping[str, bytes | None], parts: AllParts) -> dict[str, Cell]:
     return {
         name: Cell(
-            stamps.of(cell_id(name)),
+            stamp,
             value,
-            rules.unfold(name, parts_from_json(parts.get(name, {})), value, stamps.base),
+            rules.unfold(name, parts_from_json(parts.get(name, {})), value, stamps.base, stamp.generation),
             cell_id(name) in stamps.masked,
         )
         for name, value in values.items()
+        for stamp in [stamps.of(cell_id(name))]
     }
 
 
@@ -208,7 +209,7 @@ def _insert(connection: Connection, table: Table, key: Key, row: Row, appearance
     own = _own_columns(table, row, appearance, rules)
     query = sql.SQL("INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE VALUES ({})").format(
         table.quoted,
-        sql.SQL(", ").join(map(Quoted, [*names, *own])),
+        sql.SQL(", ").join(map(table.here, [*names, *own])),
         sql.SQL(", ").join(
             [*(sql.SQL("%s::text::{}").format(type_name(table.types[name])) for name in names), *map(_own_type, own)]
         ),
@@ -226,7 +227,7 @@ def _update(
     rules: RowRules,
 ) -> None:
     own = _own_columns(table, row, appearance, rules)
-    sets = [sql.SQL("{} = %s::text::{}").format(Quoted(name), type_name(table.types[name])) for name in changed]
+    sets = [sql.SQL("{} = %s::text::{}").format(table.here(name), type_name(table.types[name])) for name in changed]
     sets += [sql.SQL("{} = {}").format(Quoted(name), _own_type(name)) for name in own]
     query = sql.SQL("UPDATE {} t SET {} WHERE {}").format(table.quoted, sql.SQL(", ").join(sets), _one(table))
     shown = _values(row, appearance)

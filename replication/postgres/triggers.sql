@@ -9,10 +9,36 @@ CREATE OR REPLACE FUNCTION kuroshio.get(stamps bigint[], key bigint) RETURNS big
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN coalesce(stamps[array_position(stamps, key, 3) + 1], 0);
 
--- kind: 0 moment, 1 epoch, 2 term.
+-- kind: 0 moment, 1 epoch, 2 term, 3 generation.
 CREATE OR REPLACE FUNCTION kuroshio.cell_key(column_name text, kind int) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (('x' || left(md5(column_name), 8))::bit(32)::bigint | 2147483648) << 2 | kind;
+
+-- The first name of a column, by which its cells are known: its own, or what it was declared to have been renamed from.
+CREATE OR REPLACE FUNCTION kuroshio.cell_name(rules jsonb, column_name text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+    former text;
+BEGIN
+    LOOP
+        SELECT key INTO former FROM jsonb_each_text(rules->'renamed') WHERE value = column_name;
+        EXIT WHEN NOT FOUND;
+        column_name := former;
+    END LOOP;
+    RETURN column_name;
+END $$;
+
+-- A column's rule. Rules go by first names: `cell` and `owner_cell` say them where they are not the names here, and the
+-- others of its group stand with their names here.
+CREATE OR REPLACE FUNCTION kuroshio.rule_of(relation oid, rules jsonb, column_name text) RETURNS jsonb
+    LANGUAGE sql STABLE AS $gen$
+    SELECT CASE WHEN NOT rules ? 'renamed' THEN rules->'columns'->column_name
+                ELSE '{"rule": "latest"}' || coalesce(rule, '{}') || jsonb_build_object('cell', cell, 'owner_cell', rules->>'owner')
+                     || CASE WHEN rule ? 'group' THEN (SELECT jsonb_build_object('group', jsonb_agg(attname)) FROM pg_attribute
+                         WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped AND rule->'group' ? kuroshio.cell_name(rules, attname))
+                        ELSE '{}' END
+           END
+      FROM kuroshio.cell_name(rules, column_name) AS cell, LATERAL (SELECT rules->'columns'->cell AS rule) AS found $gen$;
 
 CREATE OR REPLACE FUNCTION kuroshio.after(clock bigint, newest bigint, site int) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -40,10 +66,44 @@ CREATE OR REPLACE FUNCTION kuroshio.group_differs_source(relation oid, column_na
      WHERE attrelid = relation AND NOT attisdropped
        AND (attname = column_name OR coalesce(rule->'group', '[]') ? attname::text) $gen$;
 
--- A cell's parts (replication/core/rules), folded, after a local write. Beside a row they stand by column.
+-- A cell's parts (replication/core/rules), folded, after a local write. Beside a row they stand by column; none: no entry.
 CREATE OR REPLACE FUNCTION kuroshio.put_parts(parts jsonb, column_name text, cell jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN coalesce(parts, '{}') || jsonb_build_object(column_name, cell);
+    RETURN CASE WHEN coalesce(cell, '{}') = '{}' THEN nullif(parts - column_name, '{}')
+                ELSE coalesce(parts, '{}') || jsonb_build_object(column_name, cell) END;
+
+-- The stamps of a row whose cell is written in a generation of its column's rule: one that the cell had in an earlier one
+-- keeps nothing but its moment (replication/core/merge.py, RowRules.write).
+CREATE OR REPLACE FUNCTION kuroshio.begin_generation(stamps bigint[], cell bigint, generation bigint) RETURNS bigint[]
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+    begun bigint[] := stamps[1:2];
+BEGIN
+    IF kuroshio.get(stamps, cell | 3) = generation THEN RETURN stamps; END IF;
+    FOR i IN 3 .. cardinality(stamps) BY 2 LOOP
+        IF stamps[i] NOT IN (cell | 1, cell | 2, cell | 3) THEN begun := begun || stamps[i : i + 1]; END IF;
+    END LOOP;
+    RETURN kuroshio.put(begun, cell | 3, generation);
+END $$;
+
+-- The parts that a write finds: of an earlier generation what it showed, as if the row had been inserted with that when it
+-- was written; null where that is the row's insert.
+CREATE OR REPLACE FUNCTION kuroshio.parts_found(
+    stamps bigint[], parts jsonb, column_name text, cell bigint, generation bigint, rule text, shown text) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+    written bigint := coalesce(nullif(kuroshio.get(stamps, cell), 0), stamps[1]);
+BEGIN
+    IF kuroshio.get(stamps, cell | 3) = generation THEN RETURN parts->column_name; END IF;
+    IF written = stamps[1] THEN RETURN NULL; END IF;
+    RETURN CASE rule
+        WHEN 'counter' THEN jsonb_build_object('', jsonb_build_array(written, coalesce(shown, '0')))
+        WHEN 'set' THEN (SELECT jsonb_object_agg(format('+%s:%s', written & 1023, e), jsonb_build_array(written, ''))
+                           FROM unnest(shown::text[]) AS e WHERE e IS NOT NULL)
+        WHEN 'append' THEN CASE WHEN shown IS NOT NULL
+            THEN jsonb_build_object('+' || written, jsonb_build_array(written, length(shown)::text)) END
+    END;
+END $$;
 
 -- counter: one more change of this site, and the sum of all.
 CREATE OR REPLACE FUNCTION kuroshio.count_change(cell jsonb, site int, change numeric) RETURNS jsonb
@@ -103,26 +163,40 @@ BEGIN
 END $$;
 
 -- What a rule with parts, or one that refuses, adds to the update of its column.
-CREATE OR REPLACE FUNCTION kuroshio.parts_source(column_name text, rule text, site int) RETURNS text
+CREATE OR REPLACE FUNCTION kuroshio.parts_source(column_name text, rule jsonb, site int) RETURNS text
     LANGUAGE sql IMMUTABLE AS $gen$
-    SELECT CASE rule
+    WITH found(cell, parts, old) AS (
+        SELECT coalesce(rule->>'cell', column_name),
+               CASE WHEN rule ? 'generation'
+                    THEN format('kuroshio.parts_found(OLD.kuroshio, OLD.kuroshio_parts, %5$L, %2$s, %3$s, %4$L, OLD.%1$I::text)', column_name,
+                                kuroshio.cell_key(coalesce(rule->>'cell', column_name), 0), (rule->>'generation')::int - 1, rule->>'rule',
+                                coalesce(rule->>'cell', column_name))
+                    ELSE format('OLD.kuroshio_parts->%L', coalesce(rule->>'cell', column_name)) END,
+               -- What an earlier generation left may have NULLs among its elements.
+               format(CASE WHEN rule ? 'generation' THEN 'kuroshio.as_set(OLD.%I::text[])' ELSE 'OLD.%I::text[]' END, column_name))
+    SELECT CASE rule->>'rule'
         WHEN 'counter' THEN format($$
-            NEW.kuroshio_parts := kuroshio.put_parts(NEW.kuroshio_parts, %1$L, kuroshio.count_change(OLD.kuroshio_parts->%1$L, %2$s, NEW.%1$I - OLD.%1$I));$$,
-            column_name, site)
+            NEW.kuroshio_parts := kuroshio.put_parts(NEW.kuroshio_parts, %4$L,
+                kuroshio.count_change(%3$s, %2$s, coalesce(NEW.%1$I, 0) - coalesce(OLD.%1$I, 0)));$$,
+            column_name, site, parts, cell)
         WHEN 'set' THEN format($$
-            NEW.kuroshio_parts := kuroshio.put_parts(NEW.kuroshio_parts, %1$L,
-                kuroshio.change_set(OLD.kuroshio_parts->%1$L, OLD.kuroshio[1], at, OLD.%1$I::text[], NEW.%1$I::text[]));$$,
-            column_name)
+            NEW.kuroshio_parts := kuroshio.put_parts(NEW.kuroshio_parts, %4$L,
+                kuroshio.change_set(%2$s, OLD.kuroshio[1], at, %3$s, NEW.%1$I::text[]));$$,
+            column_name, parts, old, cell)
         WHEN 'append' THEN format($$
-            NEW.kuroshio_parts := kuroshio.put_parts(NEW.kuroshio_parts, %1$L,
-                kuroshio.change_fragments(OLD.kuroshio_parts->%1$L, OLD.kuroshio[1], at, OLD.%1$I::text, NEW.%1$I::text));$$,
-            column_name)
+            NEW.kuroshio_parts := kuroshio.put_parts(NEW.kuroshio_parts, %3$L,
+                kuroshio.change_fragments(%2$s, OLD.kuroshio[1], at, OLD.%1$I::text, NEW.%1$I::text));$$,
+            column_name, parts, cell)
         WHEN 'frozen' THEN format($$
             IF OLD.%1$I IS NOT NULL THEN
                 RAISE EXCEPTION 'column %% of %%.%% is frozen: it is set once', %1$L, TG_TABLE_SCHEMA, TG_TABLE_NAME
                     USING HINT = 'Leave it as it is, or take the rule frozen off the column in sitecfg/rules.', ERRCODE = 'object_not_in_prerequisite_state';
             END IF;$$, column_name)
-        ELSE '' END $gen$;
+        ELSE '' END
+        || CASE WHEN rule->>'rule' NOT IN ('counter', 'set', 'append') AND rule->'was' ?| ARRAY['counter', 'set', 'append'] THEN format($$
+            NEW.kuroshio_parts := kuroshio.put_parts(NEW.kuroshio_parts, %L, NULL);$$, cell)
+        ELSE '' END
+      FROM found $gen$;
 
 -- Has this site authority over the cell? An expression over the row; null: never. What differs by the row's owner is decided
 -- by the row itself, so that all sites agree.
@@ -157,15 +231,16 @@ CREATE OR REPLACE FUNCTION kuroshio.column_source(relation oid, column_name text
 DECLARE
     here kuroshio.site;
     differs text := kuroshio.group_differs_source(relation, column_name, rule);
-    cell bigint := kuroshio.cell_key(column_name, 0);
-    epoch bigint := kuroshio.cell_key(column_name, 1);
+    cell bigint := kuroshio.cell_key(coalesce(rule->>'cell', column_name), 0);
+    epoch bigint := cell | 1;
     has_authority text;
     source text;
     extra text;
     by_owner text;
+    generation int := (rule->>'generation')::int - 1;
 BEGIN
     SELECT * INTO here FROM kuroshio.site;
-    extra := coalesce(kuroshio.parts_source(column_name, rule->>'rule', here.number), '');
+    extra := coalesce(kuroshio.parts_source(column_name, rule, here.number), '');
     has_authority := kuroshio.authority_source(rule, 'OLD', owner, here.name);
     by_owner := kuroshio.by_owner_source(rule, 'OLD', owner, here.name);
     IF rule->>'rule' IN ('greatest', 'least') THEN
@@ -181,16 +256,24 @@ BEGIN
             source := source || format($$
             IF %s THEN stamps := stamps || ARRAY[%s, 1::bigint]; END IF;$$, has_authority, epoch);
         END IF;
+        IF generation > 0 THEN
+            source := source || format($$
+            stamps := stamps || ARRAY[%s, %s::bigint];$$, cell | 3, generation);
+        END IF;
     ELSE
         source := format($$
         IF %1$s THEN
             place := array_position(stamps, %2$s, 3);
             IF place IS NULL THEN stamps := kuroshio.put(stamps, %2$s, at); ELSE stamps[place + 1] := at; END IF;$$, differs, cell);
+        IF generation > 0 THEN
+            source := source || format($$
+            stamps := kuroshio.begin_generation(stamps, %s, %s);$$, cell, generation);
+        END IF;
         IF by_owner IS NOT NULL THEN
             source := source || format($$
             IF (%3$s) AND kuroshio.get(OLD.kuroshio, %1$s) > 0 THEN
                 stamps := kuroshio.put(stamps, %2$s, kuroshio.get(OLD.kuroshio, %1$s));
-            END IF;$$, kuroshio.cell_key(owner, 0), kuroshio.cell_key(column_name, 2), by_owner);
+            END IF;$$, kuroshio.cell_key(coalesce(rule->>'owner_cell', owner), 0), cell | 2, by_owner);
         END IF;
         IF has_authority IS NOT NULL THEN
             source := source || format($$
@@ -205,19 +288,24 @@ END $gen$;
 CREATE OR REPLACE FUNCTION kuroshio.edit_source(relation oid, column_name text, rule jsonb) RETURNS text
     LANGUAGE sql STABLE AS $gen$
     SELECT format('CASE WHEN %1$s THEN %2$s END, CASE WHEN %1$s THEN at END', kuroshio.group_differs_source(relation, column_name, rule),
-                  kuroshio.cell_key(column_name, 0)) $gen$;
+                  kuroshio.cell_key(coalesce(rule->>'cell', column_name), 0)) $gen$;
 
--- The form in which a rule shows what was typed.
+-- The form in which a rule shows what was typed. What an earlier generation left stays as it is.
 CREATE OR REPLACE FUNCTION kuroshio.shown_source(column_name text, type text, rule jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE AS $gen$
-    SELECT CASE rule->>'rule' WHEN 'set' THEN format($$
-    NEW.%1$I := kuroshio.as_set(NEW.%1$I::text[])::%2$s;$$, column_name, type) ELSE '' END $gen$;
+    SELECT CASE WHEN rule->>'rule' IS DISTINCT FROM 'set' THEN ''
+                WHEN rule ? 'generation' THEN format($$
+    IF TG_OP = 'INSERT' OR NEW.%1$I IS DISTINCT FROM OLD.%1$I THEN NEW.%1$I := kuroshio.as_set(NEW.%1$I::text[])::%2$s; END IF;$$, column_name, type)
+                ELSE format($$
+    NEW.%1$I := kuroshio.as_set(NEW.%1$I::text[])::%2$s;$$, column_name, type) END $gen$;
 
--- What an insert adds where this site has authority from the start.
+-- What an insert adds where this site has authority from the start, and where the rule was changed.
 CREATE OR REPLACE FUNCTION kuroshio.insert_source(column_name text, rule jsonb, owner text) RETURNS text
     LANGUAGE sql STABLE AS $gen$
     SELECT coalesce(max(format($$
-    IF %s THEN NEW.kuroshio := kuroshio.put(NEW.kuroshio, %s, 1); END IF;$$, source, kuroshio.cell_key(column_name, 1))), '')
+    IF %s THEN NEW.kuroshio := kuroshio.put(NEW.kuroshio, %s, 1); END IF;$$, source, kuroshio.cell_key(coalesce(rule->>'cell', column_name), 1))), '')
+        || CASE WHEN rule ? 'generation' THEN format($$
+    NEW.kuroshio := kuroshio.put(NEW.kuroshio, %s, %s);$$, kuroshio.cell_key(coalesce(rule->>'cell', column_name), 3), (rule->>'generation')::int - 1) ELSE '' END
       FROM kuroshio.site s, kuroshio.authority_source(rule, 'NEW', owner, s.name) AS source WHERE source IS NOT NULL $gen$;
 
 -- A generated key belongs to this site's class; a sequence that was set into another class would collide (pitfall P20).
@@ -247,16 +335,18 @@ CREATE OR REPLACE FUNCTION kuroshio.claims_source(relation oid, rules jsonb) RET
                       string_agg(format('NEW.%I', a.attname), ', ' ORDER BY o) AS new_names,
                       string_agg(format('OLD.%I', a.attname), ', ' ORDER BY o) AS old_names,
                       string_agg(quote_ident(p.attname), ', ' ORDER BY o) AS parent_names,
-                      string_agg(format('%L, OLD.%I::text', a.attname, a.attname), ', ' ORDER BY o) AS pairs
+                      string_agg(format('%L, OLD.%I::text', kuroshio.cell_name(rules, a.attname), a.attname), ', ' ORDER BY o) AS pairs
                  FROM unnest(c.conkey, c.confkey) WITH ORDINALITY AS k(child, parent, o)
                  JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = child
                  JOIN pg_attribute p ON p.attrelid = c.confrelid AND p.attnum = parent) AS names
          WHERE c.contype = 'f' AND c.conrelid = relation AND rules->'unset' ? c.conname::text) || $$
     IF OLD.kuroshio_claims IS NOT NULL THEN$$ || string_agg(format($$
-        IF %s THEN NEW.kuroshio_claims := NEW.kuroshio_claims - %L; END IF;$$, kuroshio.differs_source(relation, name), name), '') || $$
+        IF %s THEN NEW.kuroshio_claims := NEW.kuroshio_claims - %L; END IF;$$, kuroshio.differs_source(relation, attname),
+                                                                              kuroshio.cell_name(rules, attname)), '') || $$
         NEW.kuroshio_claims := nullif(NEW.kuroshio_claims, '{}');
     END IF;$$, '')
-      FROM jsonb_array_elements_text(rules->'claims') AS name $gen$;
+      FROM pg_attribute
+     WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped AND rules->'claims' ? kuroshio.cell_name(rules, attname) $gen$;
 
 -- The stamps of a row that is inserted where its tombstone stands: above all that the delete saw, in the next life.
 CREATE OR REPLACE FUNCTION kuroshio.next_life(schema_name text, table_name text, row_key text[], clock bigint, site int) RETURNS bigint[]
@@ -288,7 +378,8 @@ DECLARE
 BEGIN
     SELECT * INTO STRICT here FROM kuroshio.site;
     SELECT * INTO STRICT replicated FROM kuroshio.replicated_table r WHERE r.nspname = schema_name AND r.relname = table_name;
-    own := replicated.rules->>'owner';
+    SELECT attname INTO own FROM pg_attribute
+     WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped AND kuroshio.cell_name(replicated.rules, attname) = replicated.rules->>'owner';
     -- µs since 2000-01-01 << 10 | site: the offset of the epochs is shifted here, once.
     clock := format('((pg_catalog.date_part(''epoch'', pg_catalog.transaction_timestamp()) OPERATOR(pg_catalog.*) 1000000)::bigint'
                     ' OPERATOR(pg_catalog.<<) 10) OPERATOR(pg_catalog.+) %s', here.number - 969405235200000000);
@@ -299,12 +390,12 @@ BEGIN
     -- The text of these types does not depend on the session's settings.
     SELECT bool_and(a.atttypid::regtype IN ('uuid', 'int2', 'int4', 'int8', 'text', 'varchar', 'bpchar', 'numeric', 'bool'))
       INTO plain_key FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = ANY (replicated.key_columns);
-    SELECT coalesce(string_agg(kuroshio.column_source(a.attrelid, attname, replicated.rules->'columns'->attname, own, true), ''
-                               ORDER BY kuroshio.cell_key(attname, 0)), ''),
-           coalesce(string_agg(kuroshio.column_source(a.attrelid, attname, replicated.rules->'columns'->attname, own, false), ''
-                               ORDER BY kuroshio.cell_key(attname, 0)), ''),
-           coalesce(string_agg(kuroshio.insert_source(attname, replicated.rules->'columns'->attname, own), ''), ''),
-           coalesce(string_agg(kuroshio.shown_source(attname, format_type(atttypid, atttypmod), replicated.rules->'columns'->attname), ''), '')
+    SELECT coalesce(string_agg(kuroshio.column_source(a.attrelid, attname, kuroshio.rule_of(relation, replicated.rules, attname), own, true), ''
+                               ORDER BY kuroshio.cell_key(kuroshio.cell_name(replicated.rules, attname), 0)), ''),
+           coalesce(string_agg(kuroshio.column_source(a.attrelid, attname, kuroshio.rule_of(relation, replicated.rules, attname), own, false), ''
+                               ORDER BY kuroshio.cell_key(kuroshio.cell_name(replicated.rules, attname), 0)), ''),
+           coalesce(string_agg(kuroshio.insert_source(attname, kuroshio.rule_of(relation, replicated.rules, attname), own), ''), ''),
+           coalesce(string_agg(kuroshio.shown_source(attname, format_type(atttypid, atttypmod), kuroshio.rule_of(relation, replicated.rules, attname)), ''), '')
       INTO first_updates, updates, inserts, shown
       FROM pg_attribute a
      WHERE a.attrelid = relation AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
@@ -312,14 +403,14 @@ BEGIN
     SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = relation AND attname = 'kuroshio_parts' AND NOT attisdropped) INTO parted;
     claims := kuroshio.claims_source(relation, replicated.rules);
     -- Where every column follows latest, one expression says which are fresh.
-    SELECT string_agg(kuroshio.edit_source(a.attrelid, attname, replicated.rules->'columns'->attname), ', ' ORDER BY kuroshio.cell_key(attname, 0))
+    SELECT string_agg(kuroshio.edit_source(a.attrelid, attname, kuroshio.rule_of(relation, replicated.rules, attname)), ', ' ORDER BY kuroshio.cell_key(kuroshio.cell_name(replicated.rules, attname), 0))
       INTO first_edits
       FROM pg_attribute a
      WHERE a.attrelid = relation AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
        AND attname NOT IN ('kuroshio', 'kuroshio_parts', 'kuroshio_claims') AND attname <> ALL (replicated.key_columns)
-       AND NOT EXISTS (SELECT FROM jsonb_each(replicated.rules->'columns') WHERE value->>'rule' <> 'latest' OR value ? 'owned_by');
+       AND NOT EXISTS (SELECT FROM jsonb_each(replicated.rules->'columns') WHERE value->>'rule' <> 'latest' OR value ? 'owned_by' OR value ? 'generation');
     SELECT coalesce(string_agg(part, ' || '), '''{}''::jsonb') INTO image FROM (
-        SELECT 'jsonb_build_object(' || string_agg(format('%L, OLD.%I::text', attname, attname), ', ') || ')' AS part
+        SELECT 'jsonb_build_object(' || string_agg(format('%L, OLD.%I::text', kuroshio.cell_name(replicated.rules, attname), attname), ', ') || ')' AS part
           FROM (SELECT attname::text, row_number() OVER (ORDER BY attnum) / 40 AS chunk FROM pg_attribute
                  WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
                    AND attname NOT IN ('kuroshio', 'kuroshio_parts', 'kuroshio_claims') AND attname <> ALL (replicated.key_columns)) AS c
@@ -412,28 +503,46 @@ END $body$ $$, 'on_delete_' || suffix, head || pinned, schema_name, table_name, 
     PERFORM kuroshio.generate_moves(schema_name, table_name);
 END $gen$;
 
--- Follows DDL. The columns that the functions were made for are compared first: generating alters the table, too.
+-- Follows DDL. The columns that the functions were made for are compared first: generating alters the table, too. Types
+-- count: who has run a function before would run it with the old ones.
 CREATE OR REPLACE FUNCTION kuroshio.follow_ddl() RETURNS event_trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     replicated record;
+    cells text[];
+    refused text;
 BEGIN
     FOR replicated IN
-        SELECT r.nspname, r.relname, r.columns,
-               (SELECT jsonb_object_agg(a.attnum, a.attname) FROM pg_attribute a
-                 WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS now
+        SELECT DISTINCT ON (r.nspname, r.relname) r.*, now.columns AS now, now.types AS now_types
           FROM pg_event_trigger_ddl_commands() d
           JOIN pg_class c ON c.oid = d.objid AND d.classid = 'pg_class'::regclass
           JOIN pg_namespace n ON n.oid = c.relnamespace
           JOIN kuroshio.replicated_table r ON r.nspname = n.nspname AND r.relname = c.relname
-         GROUP BY 1, 2, 3, 4
+         CROSS JOIN LATERAL (SELECT jsonb_object_agg(attnum, attname) AS columns,
+                                    jsonb_object_agg(attnum, format_type(atttypid, atttypmod)) AS types
+                               FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped) AS now
     LOOP
-        CONTINUE WHEN replicated.now = replicated.columns;
-        IF EXISTS (SELECT FROM jsonb_each_text(replicated.now) n JOIN jsonb_each_text(replicated.columns) o USING (key) WHERE n.value <> o.value) THEN
+        CONTINUE WHEN replicated.now = replicated.columns AND replicated.now_types = replicated.types;
+        IF EXISTS (SELECT FROM jsonb_each_text(replicated.now) n JOIN jsonb_each_text(replicated.columns) o USING (key)
+                    WHERE kuroshio.cell_name(replicated.rules, n.value) <> kuroshio.cell_name(replicated.rules, o.value)) THEN
             RAISE EXCEPTION 'a column of %.% cannot be renamed: the table is replicated', replicated.nspname, replicated.relname
-                USING HINT = 'Add a column under the new name, copy the values at one site, then drop the old one.', ERRCODE = 'feature_not_supported';
+                USING HINT = 'Declare it first: renamed = { old = "new" } in sitecfg/rules, then python -m replication add-table.',
+                      ERRCODE = 'feature_not_supported';
         END IF;
-        UPDATE kuroshio.replicated_table r SET columns = replicated.now WHERE r.nspname = replicated.nspname AND r.relname = replicated.relname;
+        SELECT array_agg(kuroshio.cell_name(replicated.rules, value)) INTO cells FROM jsonb_each_text(replicated.now);
+        SELECT cell INTO refused FROM unnest(cells) AS cell GROUP BY cell HAVING count(*) > 1;
+        IF FOUND THEN
+            RAISE EXCEPTION 'column % of %.% is declared to be renamed, and there are two of it', refused, replicated.nspname, replicated.relname
+                USING HINT = 'Rename the column: ALTER TABLE ... RENAME COLUMN.', ERRCODE = 'feature_not_supported';
+        END IF;
+        SELECT cell INTO refused FROM unnest(cells) AS cell WHERE cell = ANY (replicated.dropped);
+        IF FOUND THEN
+            RAISE EXCEPTION 'a column % was dropped from %.% here, and its values let go: the name cannot be used again', refused, replicated.nspname, replicated.relname
+                USING HINT = 'Add the column under another name.', ERRCODE = 'feature_not_supported';
+        END IF;
+        UPDATE kuroshio.replicated_table r SET columns = replicated.now, types = replicated.now_types, dropped = r.dropped || ARRAY(
+            SELECT kuroshio.cell_name(r.rules, value) FROM jsonb_each_text(replicated.columns) EXCEPT SELECT unnest(cells))
+         WHERE r.nspname = replicated.nspname AND r.relname = replicated.relname;
         PERFORM kuroshio.generate(replicated.nspname, replicated.relname);
     END LOOP;
 END $$;

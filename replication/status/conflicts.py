@@ -3,7 +3,8 @@
 1. A conflict's id is a function of what identifies it: the table, the row's key, the column and the two moments, older
    first. So it is the same at every site, whichever version won there first, and however often it was delivered. It is
    a UUID of version 3 (MD5, RFC 9562 §5.3), because PostgreSQL itself can compute that: what is open is one join.
-2. A conflict is open while the application asks about its column and has no answer. The answer is a row of the
+2. A conflict is open while the application asks about its column, or its column's rule had been changed between the two
+   versions, and it has no answer. The answer is a row of the
    application's own: in a table that it names, whose key ``id`` is the conflict's id. Where that table is replicated,
    one answer closes the conflict everywhere.
 3. Only columns that the application names are shown: the rest are its business, not a person's.
@@ -20,6 +21,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from replication.core.conflicts import GENERATION
 from replication.core.stamps import SITE_MASK, hlc_of, site_of
 from replication.status.views import NotInitialisedError
 
@@ -136,13 +138,8 @@ class Conflicts:
     def count_open(self, *, most: int = 100) -> int:
         """How many are open, counted up to a bound."""
         query = sql.SQL("SELECT count(*) AS number FROM (SELECT FROM ({}) AS f WHERE open LIMIT %(most)s) AS counted")
-        asked = {
-            table: {name: True for name, asks in known.items() if asks}
-            for table, known in self._watched.columns.items()
-        }
-        (row,) = self._rows(
-            query.format(self._found(EVERYTHING)), {**_parameters(EVERYTHING, self._sites, asked), "most": most}
-        )
+        parameters = _parameters(EVERYTHING, self._sites, self._watched.columns)
+        (row,) = self._rows(query.format(self._found(EVERYTHING)), {**parameters, "asked": True, "most": most})
         return int(row["number"])
 
     def _views(self, wanted: Wanted, narrowing: sql.SQL, more: Mapping[str, Any], most: int) -> list[ConflictView]:
@@ -162,7 +159,7 @@ class Conflicts:
     def _found(self, wanted: Wanted) -> sql.Composed:
         source = _EVERYWHERE if wanted.keys is None else _OF_ROWS
         answers = sql.Identifier(*self._watched.answers.split("."))
-        return sql.SQL(_FOUND).format(source=sql.SQL(source), answers=answers)
+        return sql.SQL(_FOUND).format(source=sql.SQL(source), answers=answers, asks=sql.SQL(_ASKS))
 
     def _view(self, row: Mapping[str, Any]) -> ConflictView:
         return ConflictView(
@@ -217,6 +214,7 @@ def _parameters(wanted: Wanted, sites: Mapping[str, int], columns: Mapping[str, 
         "tables": tables,
         "columns": names,
         "asks": asks,
+        "asked": False,
         "keys": json.dumps([list(key) for key in wanted.keys or ()]),
         "site": sites.get(wanted.site, 0) if wanted.site else None,
         "rule": wanted.rule or None,
@@ -240,10 +238,12 @@ _OF_ROWS = """
        SELECT * FROM kuroshio.conflict
         WHERE nspname = t.nspname AND relname = t.relname AND key = r.key OFFSET 0) AS c"""
 
+_ASKS = f"(w.asks OR c.rule = '{GENERATION}')"
+
 # The id as `conflict_id` computes it. OFFSET 0 keeps the digest from being computed once for each of its parts.
 _FOUND = f"""
 SELECT c.nspname, c.relname, c.key, c.column_name, c.winner, c.loser, c.type, c.resolution, c.rule,
-       c.winner_value, c.loser_value, c.recorded_at, i.id, w.asks AND a.id IS NULL AS open
+       c.winner_value, c.loser_value, c.recorded_at, i.id, {{asks}} AND a.id IS NULL AS open
   FROM {{source}}
   JOIN unnest(%(schemas)s::text[], %(tables)s::text[], %(columns)s::text[], %(asks)s::boolean[])
        AS w (nspname, relname, column_name, asks)
@@ -260,5 +260,6 @@ SELECT c.nspname, c.relname, c.key, c.column_name, c.winner, c.loser, c.type, c.
   LEFT JOIN {{answers}} a ON a.id = i.id
  WHERE (%(site)s::bigint IS NULL OR c.winner & {SITE_MASK} = %(site)s OR c.loser & {SITE_MASK} = %(site)s)
    AND (%(rule)s::text IS NULL OR c.rule = %(rule)s)
+   AND (NOT %(asked)s OR {{asks}})
    AND (%(since)s::timestamptz IS NULL OR c.recorded_at >= %(since)s)
    AND (%(until)s::timestamptz IS NULL OR c.recorded_at < %(until)s)"""

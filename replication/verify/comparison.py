@@ -65,7 +65,10 @@ def _agreed(sites: Sites, name: Name, report: Report) -> Table | None:
             found[site] = _require_enlisted(connection, name)
         except UsageError as fault:
             lacking[site] = str(fault)
-    definitions = {(tuple(sorted(table.types.items())), table.key) for table in found.values()}
+    definitions = {
+        (tuple(sorted(table.types.items())), tuple(sorted(table.renamed.items())), table.key)
+        for table in found.values()
+    }
     if lacking or len(definitions) > 1:
         detail = "; ".join(f"{site}: {reason}" for site, reason in lacking.items()) or "its columns or key differ"
         report.tables[label] = TableResult()
@@ -81,11 +84,20 @@ def _require_enlisted(connection: Connection, name: Name) -> Table:
     return describe(connection, *name)
 
 
+def _dropped(sites: Sites, table: Table) -> tuple[str, ...]:
+    """The columns that some site has dropped."""
+    query = "SELECT unnest(dropped) FROM kuroshio.replicated_table WHERE nspname = %s AND relname = %s"
+    lists = at_each(sites, lambda connection: connection.execute(query, table.qualified).fetchall())
+    return tuple(sorted({str(name) for rows in lists.values() for (name,) in rows}))
+
+
 def _compare_table(sites: Sites, table: Table, fence: Fence, report: Report, audience: Entitled | None) -> None:
     total = report.tables[str(table)] = TableResult()
     scopes = [Scope(tuple(sites))] if audience is None else list(audience.scopes())
+    dropped = _dropped(sites, table)
     for scope in scopes:
-        result = _compare_scope({name: sites[name] for name in scope.sites}, table, scope, fence, report)
+        digests = Digests(table, scope.stamped, dropped, scope.columns, scope.rows)
+        result = _compare_scope({name: sites[name] for name in scope.sites}, digests, fence, report)
         total.differing += result.differing
         for name, rows in result.rows.items() if scope.stamped else ():
             total.rows[name] = total.rows.get(name, 0) + rows
@@ -97,9 +109,8 @@ def _compare_table(sites: Sites, table: Table, fence: Fence, report: Report, aud
         report.differences += exposures(sites, audience, MOST_NAMED)
 
 
-def _compare_scope(sites: Sites, table: Table, scope: Scope, fence: Fence, report: Report) -> TableResult:
-    digests = Digests(table, scope.stamped, scope.columns, scope.rows)
-    result = TableResult()
+def _compare_scope(sites: Sites, digests: Digests, fence: Fence, report: Report) -> TableResult:
+    result, table = TableResult(), digests.table
     for _ in range(LOOKS):
         if _is_settled(sites, digests, fence, report, result):
             break

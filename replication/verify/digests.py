@@ -18,7 +18,8 @@ from typing import NamedTuple
 
 from psycopg import sql
 
-from replication.postgres.catalog import CLAIMS, PARTS, STAMPS, Quoted, Table
+from replication.core.stamps import cell_key
+from replication.postgres.catalog import CLAIMS, PARTS, STAMPS, Constant, Quoted, Table
 from replication.postgres.connect import Connection
 
 _FETCH_ROWS = 2000
@@ -58,10 +59,12 @@ class RowDigest(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Digests:
-    """The queries for one table. ``stamped`` is false where it is not replicated yet: then data alone counts."""
+    """The queries for one table. ``stamped`` is false where it is not replicated yet: then data alone counts.
+    ``dropped``: columns that some site has had; their stamps stay in rows that nobody has written since."""
 
     table: Table
     stamped: bool = True
+    dropped: tuple[str, ...] = ()
     only: frozenset[str] | None = None
     """The columns that count; None: all of them."""
     where: sql.Composable | None = None
@@ -94,7 +97,10 @@ class Digests:
         counted = [name for name in self.table.values if self.only is None or name in self.only]
         names = [*counted, *([STAMPS] if self.stamped else [])]
         parts = [
-            sql.SQL("md5(ROW({})::text)").format(self._stamps if name == STAMPS else _text(name)) for name in names
+            sql.SQL("md5(ROW({})::text)").format(
+                self._stamps if name == STAMPS else _text(self.table.renamed.get(name, name))
+            )
+            for name in names
         ]
         query = sql.SQL("SELECT {} FROM {} WHERE {}").format(
             sql.SQL(", ").join(parts) if parts else sql.SQL("1"), self.table.quoted, self._with_key
@@ -112,8 +118,8 @@ class Digests:
 
     @property
     def _columns(self) -> list[sql.Composable]:
-        names = {column.name for column in self.table.columns}
-        return [_text(name) for name in sorted(names if self.only is None else names & self.only)]
+        counted = [name for name in sorted(self.table.types) if self.only is None or name in self.only]
+        return [_text(self.table.renamed.get(name, name)) for name in counted]
 
     @property
     def _rows(self) -> sql.Composable:
@@ -121,12 +127,17 @@ class Digests:
 
     @property
     def _stamps(self) -> sql.Composable:
-        stamps = sql.SQL("{0}[1:1] || {0}[3:]").format(Quoted(STAMPS))
+        stamps: sql.Composable = Quoted(STAMPS)
+        own = {name: sql.SQL("{}").format(Quoted(name)) for name in (PARTS, CLAIMS) if name in self.table.own_columns}
+        if self.dropped:
+            cells = Constant("{" + ",".join(str(cell_key(name)) for name in self.table.values) + "}")
+            stamps = sql.SQL("(kuroshio.stamps_of({}, {}::bigint[]))").format(stamps, cells)
+            without = sql.SQL("nullif({} - {}::text[], '{{}}')")
+            own = {name: without.format(column, Constant(list(self.dropped))) for name, column in own.items()}
         if self.only is not None:  # marks of what is masked belong to the site
-            unmarked = sql.SQL("kuroshio.unmarked({})").format(Quoted(STAMPS))
-            stamps = sql.SQL("({0})[1:1] || ({0})[3:]").format(unmarked)
-        own = [stamps, *(Quoted(name) for name in (PARTS, CLAIMS) if name in self.table.own_columns)]
-        return sql.SQL("ROW({})").format(sql.SQL(", ").join(own)) if own[1:] else stamps
+            stamps = sql.SQL("(kuroshio.unmarked({}))").format(stamps)
+        stamps = sql.SQL("{0}[1:1] || {0}[3:]").format(stamps)
+        return sql.SQL("ROW({})").format(sql.SQL(", ").join([stamps, *own.values()])) if own else stamps
 
     @property
     def _with_key(self) -> sql.Composable:

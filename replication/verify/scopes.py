@@ -13,7 +13,7 @@ from psycopg import sql
 
 from replication.audience import deciding, view_for
 from replication.core.views import Sight, TableView
-from replication.postgres.catalog import Constant, Quoted, Table
+from replication.postgres.catalog import Constant, Table
 from sitecfg import Rules
 
 Class = Mapping[str, str | None]
@@ -50,9 +50,9 @@ class Entitled:
 
     def _holds(self, column: str, value: str | None) -> sql.Composed:
         if value is not None:
-            return sql.SQL("{}::text = {}").format(Quoted(column), Constant(value))
+            return sql.SQL("{}::text = {}").format(self.table.here(column), Constant(value))
         others = Constant(list(self.named[column]))
-        return sql.SQL("coalesce({}::text <> ALL ({}::text[]), true)").format(Quoted(column), others)
+        return sql.SQL("coalesce({}::text <> ALL ({}::text[]), true)").format(self.table.here(column), others)
 
     def sights(self, held: Class) -> dict[str, Sight]:
         """What each site sees of a class's rows."""

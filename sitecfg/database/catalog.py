@@ -6,6 +6,7 @@ expressions from its condition. Replication's own column, `kuroshio`, is left ou
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import psycopg
 from psycopg.rows import DictRow, dict_row
@@ -78,6 +79,16 @@ def read(connection: Connection, names: Iterable[str]) -> dict[str, Relation]:
     return {
         row["name"]: _relation(row, columns[row["oid"]], indexes[row["oid"]], constraints[row["oid"]]) for row in found
     }
+
+
+def recorded(connection: Connection) -> dict[str, Mapping[str, Any]]:
+    """Read the rules that replication's triggers follow, by table; none where there is no replication yet."""
+    if connection.execute("SELECT to_regclass('kuroshio.replicated_table') AS found").fetchall()[0]["found"] is None:
+        return {}
+    rows = connection.execute(
+        "SELECT nspname || '.' || relname AS name, rules FROM kuroshio.replicated_table"
+    ).fetchall()
+    return {row["name"]: row["rules"] for row in rows}
 
 
 def _by_oid(rows: Rows) -> defaultdict[int, list[DictRow]]:

@@ -8,6 +8,7 @@ import psycopg
 
 from sitecfg.config import Config
 from sitecfg.errors import ConfigError, Fault, Wrong
+from sitecfg.generations import generation_faults
 from sitecfg.shape_faults import dotted
 from sitecfg.site import Site
 
@@ -44,7 +45,14 @@ def check_databases(config: Config, sites: Iterable[Site]) -> Checked:
 def _faults_at(config: Config, site: Site) -> list[tuple[str, Wrong]]:
     with catalog.connect(site.dsn()) as connection:
         relations = catalog.read(connection, config.rules.replicated)
-    return list(database_faults(config.rules, config.sites, relations))
+        recorded = catalog.recorded(connection)
+    changed = (
+        (name, wrong)
+        for name in config.rules.replicated
+        if name in recorded
+        for wrong in generation_faults(config.rules.table(name), recorded[name])
+    )
+    return [*database_faults(config.rules, config.sites, relations), *changed]
 
 
 def _fault(config: Config, table: str, wrong: Wrong, at: list[str]) -> Fault:

@@ -19,9 +19,10 @@ def column_faults(rules: TableRules, relation: Relation) -> Iterator[Wrong]:
         yield from _unruly(key, name, relation)
     for name, rule in rules.columns.items():
         column = relation.columns.get(name)
-        if column and not can_carry(rule.rule, column.type):
-            hint = f"its type can be {', '.join(sorted(CARRIABLE[rule.rule] or ()))}"
-            yield Wrong(dotted(("column", name)), f"{column.type} cannot carry the rule {rule.rule}", hint)
+        for kind in dict.fromkeys(rule.kinds) if column else ():
+            if column and not can_carry(kind, column.type):
+                hint = f"its type can be {', '.join(sorted(CARRIABLE[kind] or ()))}"
+                yield Wrong(dotted(("column", name)), f"{column.type} cannot carry the rule {kind}", hint)
     owner = relation.columns.get(rules.owner or "")
     if owner and not is_text(owner.type):
         hint = "the owner column holds the name of a site: text or character varying"

@@ -22,6 +22,8 @@ def database_faults(
             yield name, Wrong("", "there is no such table", hint)
             continue
         table = rules.table(name)
+        if table.renamed:
+            relation = relation.under(table.first_name)
         for wrong in (
             *column_faults(table, relation),
             *constraint_faults(table, relation),

@@ -1,7 +1,7 @@
 """What the judgement wants to know of a table, as plain data."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -63,3 +63,24 @@ class Relation:
             sources = self.columns[name].computed_from
             found.update(dict.fromkeys([name] if sources is None else sources))
         return list(found)
+
+    def under(self, name: Callable[[str], str]) -> "Relation":
+        """The same table with other names for its columns."""
+
+        def named(columns: Iterable[str]) -> tuple[str, ...]:
+            return tuple(map(name, columns))
+
+        def column(each: Column) -> Column:
+            return each if each.computed_from is None else replace(each, computed_from=named(each.computed_from))
+
+        return replace(
+            self,
+            columns={name(each): column(found) for each, found in self.columns.items()},
+            key=named(self.key),
+            unique_keys=tuple(
+                replace(key, columns=named(key.columns), condition=named(key.condition)) for key in self.unique_keys
+            ),
+            checks=tuple(replace(check, columns=named(check.columns)) for check in self.checks),
+            exclusions=tuple(replace(each, columns=named(each.columns)) for each in self.exclusions),
+            foreign_keys=tuple(replace(key, columns=named(key.columns)) for key in self.foreign_keys),
+        )

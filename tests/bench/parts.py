@@ -39,6 +39,9 @@ LONG = (
         simulation.DIFFERENTIAL,
         "histories",
     ),
+    Part(
+        "scenarios", simulation.SCENARIO_KEYS, simulation.measure_scenarios, simulation.SCENARIO_ORDERS, "orders a file"
+    ),
     Part("memory-updates", memory.UPDATE_KEYS, memory.measure_updates, memory.ROWS, "rows"),
 )
 """`make bench-long`: parts that were measured at the present commit are passed over."""

@@ -1,5 +1,5 @@
-"""Seeded histories of many sites in memory: how many converge, and the set-wise apply against the merge on as many as
-two thousand. One that diverges ends the part, and says its seed."""
+"""Seeded histories of many sites in memory: how many converge; the set-wise apply against the merge on as many as two
+thousand; the scenario files on four running sites in several orders each. One that fails ends its part, and says so."""
 
 import os
 import subprocess
@@ -18,6 +18,9 @@ KEYS = ("simulated_histories", "simulated_histories_of_50_sites")
 DIFFERENTIAL = 2000
 DIFFERENTIAL_KEYS = ("differential_histories",)
 
+SCENARIO_ORDERS = 8
+SCENARIO_KEYS = ("scenario_orders_on_sites",)
+
 
 def measure(count: int = HISTORIES) -> Measured:
     """Play them."""
@@ -30,6 +33,16 @@ def measure(count: int = HISTORIES) -> Measured:
 
 def measure_differential(count: int = DIFFERENTIAL) -> Measured:
     """Apply so many histories to a real database, and compare."""
-    command = [sys.executable, "-m", "pytest", "-q", "tests/postgres/test_differential.py"]
-    subprocess.run(command, cwd=ROOT, env={**os.environ, "KUROSHIO_DIFFERENTIAL": str(count)}, check=True)
+    _pytest("tests/postgres/test_differential.py", "KUROSHIO_DIFFERENTIAL", count)
     return {DIFFERENTIAL_KEYS[0]: (float(count), {})}
+
+
+def measure_scenarios(orders: int = SCENARIO_ORDERS) -> Measured:
+    """Play each file so often on running sites."""
+    _pytest("tests/stack/scenarios", "KUROSHIO_SCENARIO_ORDERS", orders)
+    return {SCENARIO_KEYS[0]: (float(orders), {})}
+
+
+def _pytest(tests: str, variable: str, count: int) -> None:
+    command = [sys.executable, "-m", "pytest", "-q", tests]
+    subprocess.run(command, cwd=ROOT, env={**os.environ, variable: str(count)}, check=True)

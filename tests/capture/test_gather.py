@@ -4,11 +4,13 @@ from collections.abc import Iterable
 
 import pytest
 
-from replication.apply.sections import unapplied
+from replication.apply.sections import changes_of, unapplied
 from replication.capture.deletes import Deletes
 from replication.capture.gather import Batch, Gatherer
 from replication.capture.shapes import Shape, shape_of
-from replication.core.stamps import Stamp, Stamps, cell_id, moment
+from replication.core.changes import Author
+from replication.core.merge import RowRules
+from replication.core.stamps import GENERATION, Stamp, Stamps, cell_id, moment
 from replication.errors import InvariantError
 from replication.wire.message import Section
 from replication.wire.pglogical import UNCHANGED, Begin, Commit, Insert, Relation, Update, Value
@@ -37,7 +39,7 @@ def update(key: str, phone: Value, packed: bytes) -> Update:
 
 def gatherer(part_changes: int = 1000) -> Gatherer:
     def shape(relation: Relation) -> Shape | None:
-        return shape_of(relation, ("id",), ("id", "name", "phone"), frozenset()) if relation is RELATION else None
+        return shape_of(relation, ("id",), ("id", "name", "phone"), {}) if relation is RELATION else None
 
     return Gatherer(shape, Deletes(lambda schema, name: ("id",) if name == "customer" else None), part_changes)
 
@@ -163,3 +165,34 @@ def test_what_may_have_been_sent_before_bears_its_transactions_lsn_and_what_is_n
     assert [part.values[0] for part in unapplied([section], 100)] == [[b"b"]]
     assert [part.values[0] for part in unapplied([section], 80)] == [[b"a", b"b"]]
     assert unapplied([section], 80)[0].extra == {}
+
+
+PARTED = Relation(5, "public", "customer", ("id", "visits", "kuroshio", "kuroshio_parts"), (0,))
+
+
+def counted(key: str, written_in: int, parts: bytes | None) -> Update:
+    cell = Stamp(0, 0, EDIT).in_generation(written_in)
+    packed = Stamps(BASE, BASE, 1, {cell_id("visits"): cell}).pack()
+    return Update(PARTED, None, (key.encode(), b"5", ("{" + ",".join(map(str, packed)) + "}").encode(), parts))
+
+
+def test_a_cell_travels_with_the_parts_of_the_generation_in_which_it_was_written() -> None:
+    """Whatever rule is in force when its log is read: it was a counter, then it was not, then it was one again."""
+    carried, parted = {"visits": (GENERATION,)}, {"visits": (True, False, True)}
+    shape = shape_of(PARTED, ("id",), ("id", "visits"), carried, parted)
+    gather = Gatherer(lambda _: shape, Deletes(lambda *_: ("id",)), 1000)
+    feed(gather, [counted("a", 0, b'{"visits": {"1": [1, "5"]}}'), counted("b", 1, None), counted("c", 2, None)])
+    changes = [
+        change
+        for section in sections(gather.take())
+        for change in changes_of(section, Author("taipei", 1, 0, 9, {}), range(len(section.moments)))
+    ]
+    found = {change.key[0]: (change.row(RULES).cells["visits"].stamp.generation, change.parts) for change in changes}
+    assert found == {
+        b"a": (0, {"visits": (BASE, {"1": (1, "5")})}),
+        b"b": (1, {}),
+        b"c": (2, {"visits": (BASE, {})}),
+    }
+
+
+RULES = RowRules({"visits": "counter"}, earlier={"visits": ("counter", "latest")})

@@ -44,7 +44,7 @@ def insert(key: str, owner: str, card: str | None = "secret99") -> Insert:
 
 def gathered(*events: object) -> Batch:
     def shape(relation: Relation) -> Shape | None:
-        return shape_of(relation, ("id",), ("id", "owner", "card"), frozenset(), deciding=("owner",))
+        return shape_of(relation, ("id",), ("id", "owner", "card"), {}, deciding=("owner",))
 
     def key_of(schema: str, name: str) -> tuple[str, ...]:
         return ("id",)

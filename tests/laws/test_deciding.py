@@ -53,3 +53,16 @@ def test_an_earlier_life_changes_nothing_and_is_on_record() -> None:
     decision = deciding(later, change("I", 5))
     assert decision.row == later
     assert [(found.winner, found.loser) for found in decision.conflicts] == [(moment(9, 1), moment(5, 2))]
+
+
+def test_what_an_insert_says_replaces_what_an_added_column_was_filled_with() -> None:
+    at = moment(5, 2)
+    filled = Row(1, at, cells={"a": Cell(Stamp(0, 0, at), b"zzz, the default"), "b": Cell(Stamp(0, 0, at), b"b")})
+    decision = deciding(filled, change("I", 5))
+    assert {name: cell.value for name, cell in decision.row.cells.items()} == {"a": b"5", "b": b"b"}
+    assert decision.conflicts == []
+
+
+def test_what_was_written_since_stays() -> None:
+    written = Cell(Stamp(0, 0, moment(6, 1)), b"6")
+    assert deciding(Row(1, moment(5, 2), cells={"a": written}), change("I", 5)).row.cells["a"] == written

@@ -124,6 +124,17 @@ def test_an_answer_closes_it_and_what_nobody_asks_about_is_never_open(site: Site
     assert site.found(open=True) == [asked]
 
 
+def test_one_across_a_change_of_the_rule_is_open_whether_or_not_the_column_is_asked_about(site: Site) -> None:
+    late = site.record(1, column="note", rule="generation")
+    site.record(2, column="note")
+    asked = site.record(3)
+    assert site.found(open=True) == [asked, late]
+    assert site.conflicts.count_open() == 2
+    site.answer(late)
+    assert site.found(open=True) == [asked]
+    assert site.conflicts.count_open() == 1
+
+
 def test_columns_that_the_application_does_not_name_are_not_shown(site: Site) -> None:
     site.record(1, column="search_text")
     site.record(2, table="v")

@@ -20,6 +20,7 @@ from replication.apply.tables import Tables
 from replication.core.changes import Author, Change
 from replication.core.merge import Row, RowRules, lives
 from replication.core.rules import DELETES
+from replication.core.stamps import Stamp, term_within
 from replication.postgres import applying, states
 from replication.postgres.catalog import Table, describe
 from replication.postgres.parameters import register
@@ -28,7 +29,7 @@ from replication.wire.message import COMMIT_LSN, Section
 from sitecfg import ColumnRule, Rules, TableRules
 from tests.postgres.servers import Pair, as_applied
 from tests.simulation.history import History
-from tests.simulation.world import COLUMNS, Key, Message
+from tests.simulation.world import CHANGED, COLUMNS, GENERATIONS, Key, Message
 
 HISTORIES = int(os.environ.get("KUROSHIO_DIFFERENTIAL", "200"))
 STEPS = 80
@@ -48,6 +49,7 @@ class Short(History):
 
     def come_together(self) -> None:
         self.cut.clear()
+        self._agree()
         self._hear_everything()
         self._require_equal()
 
@@ -65,10 +67,15 @@ def table(pair: Pair, delete: str) -> Table:
     rules: dict[str, object] = {
         "delete": delete,
         "owner": "owner",
-        "columns": {n: {"rule": rule} for n, rule in COLUMNS.items()},
+        "columns": {n: {"rule": rule, "generation": len(was(n)) + 1, "was": was(n)} for n, rule in COLUMNS.items()},
     }
     pair.enlist("thing", rules)
     return describe(pair.alpha, pair.schema, "thing")
+
+
+def was(name: str) -> tuple[str, ...]:
+    """The rules that a column had before the last one."""
+    return tuple(columns[name] for columns in GENERATIONS[:-1]) if name in CHANGED else ()
 
 
 def histories(delete: str) -> Iterator[Short]:
@@ -94,9 +101,13 @@ def as_sections(table: Table, changes: Sequence[Change]) -> Iterator[Section]:
         names = (*table.key, *first.cells)
         values = [[row.key[0] for row in rows], *([row.cells[name] for row in rows] for name in first.cells)]
         extra = {"life": [row.life for row in rows]} if any(row.life > 1 for row in rows) or first.op == "D" else {}
-        for place, kind in enumerate(("term", "epoch")):
-            for name in first.cells:
-                numbers = [row.authority.get(name, (0, 0))[place] for row in rows]
+        for name in first.cells:
+            stamps = [Stamp(*row.authority.get(name, (0, 0)), row.moment) for row in rows]
+            for kind, numbers in (
+                ("generation", [stamp.generation for stamp in stamps]),
+                ("term", [term_within(stamp.term) for stamp in stamps]),
+                ("epoch", [stamp.epoch for stamp in stamps]),
+            ):
                 extra |= {f"{kind}:{name}": numbers} if any(numbers) else {}
         blobs: dict[str, list[bytes | None]] = {
             f"parts:{name}": [_json(row.parts[name]) for row in rows] for name in first.parts
@@ -126,7 +137,7 @@ def batches(history: Short, dice: random.Random) -> Iterator[tuple[str, int, lis
 
 
 def test_applying_set_wise_is_merging(pair: Pair, table: Table, delete: str) -> None:
-    columns = {name: ColumnRule(rule) for name, rule in COLUMNS.items()}
+    columns = {name: ColumnRule(rule, generation=len(was(name)) + 1, was=was(name)) for name, rule in COLUMNS.items()}
     tables = Tables(pair.alpha, Rules({str(table): TableRules("owner", delete, columns)}))
     parked: list[Change] = []
     merger = Merger(pair.alpha, 1, list(pair.config.sites), tables, lambda change, *_: parked.append(change))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from replication.core.merge import lives
 from replication.core.rules import DELETES
 from tests.laws.histories import VALUES
-from tests.simulation.world import COLUMNS, Key, Message, Node, rules
+from tests.simulation.world import COLUMNS, Key, Node, rules
 
 KEYS: tuple[Key, ...] = ((b"1",), (b"2",), (b"3",))
 TEXTS: tuple[bytes | None, ...] = (b"a", b"b", "名".encode(), None)
@@ -54,6 +54,7 @@ class History:
             (self.cut_or_heal, 1),
             (self.set_a_clock, 1),
             (self.keep_house, 8),
+            (self.change_rules, 1),
         ]
         for _ in range(steps):
             self.clock_us += self.dice.choice((0, 0, 1, 50, 100_000))
@@ -85,7 +86,7 @@ class History:
         """A few messages of one log arrive at one site."""
         reader, origin = self.dice.sample(self.nodes, 2)
         if (origin.name, reader.name) not in self.cut:
-            for message in self._unread(reader, origin)[: self.dice.randint(1, BATCH)]:
+            for message in reader.unread(origin)[: self.dice.randint(1, BATCH)]:
                 reader.apply(origin, message)
                 self.done["deliver"] += 1
 
@@ -120,15 +121,17 @@ class History:
                 chore()
         self.done["house"] += 1
 
-    @staticmethod
-    def _unread(reader: Node, origin: Node) -> list[Message]:
-        return origin.log[reader.applied.get(origin.name, 0) :]
+    def change_rules(self) -> None:
+        """A site gets the next version of the rules, whatever the others have."""
+        self.dice.choice(self.nodes).change_rules()
+        self.done["rules"] += 1
 
     # -- the end -------------------------------------------------------------------------------------------------------
 
     def come_together(self) -> None:
-        """The lines come back; all must be equal, and nothing may stay behind."""
+        """The lines come back, and the rules of one site reach all; all must be equal, and nothing may stay behind."""
         self.cut.clear()
+        self._agree()
         self._hear_everything()
         self._require_equal()
         for _ in range(4):
@@ -144,12 +147,18 @@ class History:
             if hidden or node.parked:
                 raise DivergedError(f"seed {self.seed}: {node.name} kept tombstones {hidden}, parked {node.parked}")
 
+    def _agree(self) -> None:
+        newest = max(node.version for node in self.nodes)
+        for node in self.nodes:
+            while node.version < newest:
+                node.change_rules()
+
     def _hear_everything(self) -> None:
         pairs = [(reader, origin) for reader in self.nodes for origin in self.nodes if reader is not origin]
-        while pairs := [(reader, origin) for reader, origin in pairs if self._unread(reader, origin)]:
+        while pairs := [(reader, origin) for reader, origin in pairs if reader.unread(origin)]:
             self.dice.shuffle(pairs)
             for reader, origin in pairs:
-                for message in self._unread(reader, origin)[: self.dice.randint(0, BATCH)]:
+                for message in reader.unread(origin)[: self.dice.randint(0, BATCH)]:
                     reader.apply(origin, message)
         for node in self.nodes:
             node.retry()

@@ -1,5 +1,6 @@
 """Seeded histories converge, at four sites and at fifty; and ones whose sites have a fault do not."""
 
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -100,6 +101,15 @@ class LastArrivalWins(Node):
         super()._merge(change)
 
 
+class ForgetsWhatTheRuleWas(Node):
+    """Joins what was written under an earlier rule by the one of today."""
+
+    def change_rules(self) -> None:
+        super().change_rules()
+        earlier = {name: (self.rules.of(name),) * len(before) for name, before in self.rules.earlier.items()}
+        self.rules = replace(self.rules, earlier=earlier)
+
+
 def diverges(seed: int, twin: type[Node]) -> bool:
     try:
         History(seed, node=twin).play(STEPS)
@@ -108,7 +118,7 @@ def diverges(seed: int, twin: type[Node]) -> bool:
     return False
 
 
-@pytest.mark.parametrize("twin", [ForgetsAtOnce, LastArrivalWins])
+@pytest.mark.parametrize("twin", [ForgetsAtOnce, LastArrivalWins, ForgetsWhatTheRuleWas])
 def test_a_fault_in_the_sites_is_found(twin: type[Node]) -> None:
     assert any(diverges(seed, twin) for seed in range(3000))
 

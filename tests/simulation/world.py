@@ -2,7 +2,8 @@
 
 What is simulated: local writes, each site's log, delivery in the order of each log but in any order between logs,
 messages delivered twice, cut lines (each direction by itself), a commit lost with its acknowledgement, clocks that are
-wrong, changes that wait for their insert, tombstones and the claims by which they go.
+wrong, changes that wait for their insert, tombstones and the claims by which they go, rules that are changed at one
+site after another.
 
 What is not: the races inside one database (`tests/stack/proof/test_races.py`), large transactions in parts, foreign and
 unique keys, a lost log and its rebuilding (`tests/stack/proof/test_broker_loss.py`), a restore from a backup.
@@ -10,6 +11,7 @@ unique keys, a lost log and its rebuilding (`tests/stack/proof/test_broker_loss.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 
 from replication.core.changes import Author, Change
 from replication.core.concurrency import Passage, had, holder
@@ -38,9 +40,27 @@ COLUMNS = {
 }
 
 
-def rules(delete: str) -> RowRules:
+CHANGED = {
+    "name": "append",
+    "credit": "site",
+    "phone": "latest",
+    "stock": "latest",
+    "tags": "latest",
+    "note": "latest",
+    "last_seen": "least",
+    "first_seen": "frozen",
+    "origin": "latest",
+}
+"""The columns whose rules are changed, to these and back."""
+GENERATIONS = (COLUMNS, {**COLUMNS, **CHANGED}, COLUMNS)
+HEADQUARTERS = (1, 2, 3)
+"""In each generation: who has the authority of the rule ``site``."""
+
+
+def rules(delete: str, version: int = 0) -> RowRules:
     """The rules of the one table: every rule of the registry has a column."""
-    return RowRules(COLUMNS, delete)
+    earlier = {name: tuple(columns[name] for columns in GENERATIONS[:version]) for name in CHANGED if version}
+    return RowRules(GENERATIONS[version], delete, earlier)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +72,8 @@ class Message:
     claims: Mapping[str, int] = field(default_factory=dict)
     applied: Mapping[str, int] = field(default_factory=dict)
     """What its site had applied of the others by then."""
+    version: int = 0
+    """Of the rules."""
 
 
 @dataclass(slots=True)
@@ -74,6 +96,21 @@ class Node:
     settled: dict[str, int] = field(default_factory=dict)
     wanted: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def version(self) -> int:
+        """Of the rules that this site has."""
+        return self.rules.generation("name")
+
+    def change_rules(self) -> None:
+        """The next version of the rules is put here, if there is one."""
+        if self.version + 1 < len(GENERATIONS):
+            self.rules = rules(self.rules.delete, self.version + 1)
+
+    def unread(self, origin: "Node") -> list[Message]:
+        """What another site has written and this one not applied, up to what it lacks the rules for."""
+        unread = origin.log[self.applied.get(origin.name, 0) :]
+        return list(takewhile(lambda message: message.version <= self.version, unread))
+
     # -- local writes --------------------------------------------------------------------------------------------------
 
     def visible(self, key: Key) -> bool:
@@ -91,7 +128,7 @@ class Node:
         if not self.visible(key):
             return
         before = self.rows[key]
-        frozen = {name for name, rule in COLUMNS.items() if rule == "frozen" and before.cells[name].value is not None}
+        frozen = {n for n in COLUMNS if self.rules.of(n) == "frozen" and before.cells[n].value is not None}
         row = self._writer().update(before, {n: v for n, v in values.items() if n not in frozen}, clock_us)
         if row != before:
             self._write(key, before, row, "U")
@@ -104,10 +141,11 @@ class Node:
         return Writer(self.number, self.rules, self._authority)
 
     def _authority(self, column: str, row: Row) -> tuple[bool, int]:
-        rule = COLUMNS[column]
+        rule = self.rules.of(column)
         owner = row.cells["owner"]
         term = owner.stamp.moment if rule == "owner" and owner.stamp.moment != row.base else 0
-        return (rule == "site" and self.number == 1) or (rule == "owner" and owner.value == self.name.encode()), term
+        is_headquarters = rule == "site" and self.number == HEADQUARTERS[self.version]
+        return is_headquarters or (rule == "owner" and owner.value == self.name.encode()), term
 
     def _write(self, key: Key, before: Row, row: Row, op: str) -> None:
         lsn = len(self.log) + 1
@@ -115,7 +153,7 @@ class Node:
         edited = {"I": row.cells, "U": [n for n in row.cells if row.cells[n] != before.cells.get(n)], "D": ()}[op]
         cells = {name: row.cells[name] for name in edited}
         authority = {name: (cell.stamp.term, cell.stamp.epoch) for name, cell in cells.items()}
-        parted = {n: c for n, c in cells.items() if op == "U" and COLUMNS[n] in HAS_PARTS}
+        parted = {n: c for n, c in cells.items() if op == "U" and self.rules.of(n) in HAS_PARTS}
         parts = {n: (row.base, self.rules.fold(n, cell, row.base)) for n, cell in parted.items()}
         at = row.deleted if op == "D" else max(cell.stamp.moment for cell in cells.values())
         saw = tuple(row.saw.pack()) if op == "D" else ()
@@ -127,7 +165,7 @@ class Node:
             self.graves[key] = Tombstone({**needs, self.name: None})
         elif op == "I":
             self.graves.pop(key, None)
-        self._append(Message(lsn, (change,), {}, dict(self.applied)))
+        self._append(Message(lsn, (change,), {}, dict(self.applied), self.version))
 
     def _append(self, message: Message) -> None:
         self.log.append(message)
@@ -139,6 +177,7 @@ class Node:
         """Apply a message of another site; False where it is a duplicate."""
         position = self.applied.get(origin.name, 0)
         decision = step(position, message.lsn - 1, message.lsn)
+        assert message.version <= self.version, f"{self.name} does not have the rules of {origin.name}'s {message.lsn}"
         assert decision is not Step.GAP, f"{self.name} missed something of {origin.name} after {position}"
         if decision is Step.DUPLICATE:
             return False
@@ -220,7 +259,7 @@ class Node:
         fresh = due(self.name, self.settled, self.wanted, self.claims)
         if fresh:
             self.claims |= {(self.name, name): lsn for name, lsn in fresh.items()}
-            self._append(Message(len(self.log) + 1, (), fresh, dict(self.applied)))
+            self._append(Message(len(self.log) + 1, (), fresh, dict(self.applied), self.version))
 
     def collect(self) -> None:
         """Tombstones go on by a step."""

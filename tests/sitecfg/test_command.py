@@ -130,7 +130,7 @@ def test_rules_json_has_every_column_that_the_files_name(directory: Path, change
     done = run("rules", "public.customer", "--json", "--config", str(directory))
     shown = json.loads(done.stdout)
     assert shown["version"] == load(directory).rules.version
-    latest = asdict(ColumnRule())
+    latest = json.loads(json.dumps(asdict(ColumnRule())))
     assert shown["tables"]["public.customer"] == {
         "owner": "owner_site",
         "delete": "stamp",
@@ -139,7 +139,17 @@ def test_rules_json_has_every_column_that_the_files_name(directory: Path, change
         "unique_keys": {},
         "parents": {},
         "share": None,
+        "renamed": {},
     }
+
+
+def test_rules_tell_of_generations_and_of_names_that_changed(directory: Path, change: Breaker) -> None:
+    change("rules/rules.toml", 'phone = "latest"', 'phone = { rule = "counter", generation = 2, was = "latest" }')
+    change("rules/rules.toml", "owner =", 'renamed = { tel = "phone" }\nowner =')
+    done = run("rules", "public.customer", "--config", str(directory))
+    [line] = [line for line in done.stdout.splitlines() if "counter" in line]
+    assert "phone (was tel)" in line
+    assert "counter, generation 2 (was latest)" in line
 
 
 def test_rules_names_the_table_that_was_meant(directory: Path) -> None:

@@ -92,6 +92,27 @@ def command(config: Config, *arguments: str) -> "subprocess.CompletedProcess[str
     return run("check", "--database", "--config", str(config.directory), *arguments)
 
 
+def test_a_rule_that_changed_without_a_new_generation_is_named_with_its_place(servers: Servers) -> None:
+    """Pitfall P13."""
+    config = made(servers, "CREATE TABLE item (id int PRIMARY KEY, stock int)", rules='[table."public.item"]\n')
+    for number, site in enumerate(config.sites.values(), 1):
+        initialise_site(site)
+        with connect(site.dsn(), name="test") as session:
+            table = describe(session, "public", "item")
+            enlist(session, table, number, {"owner": None, "delete": "stamp", "columns": {}}, 0, send=False)
+    [file] = (config.directory / "rules").glob("*.toml")
+    counter = '[table."public.item".column]\nstock = {}\n'
+    file.write_text('[table."public.item"]\n' + counter.format('"counter"'))
+    refused = command(config)
+    assert refused.returncode == 1
+    assert f'rules/{file.name}: table."public.item".column.stock: it was latest and is counter' in refused.stderr
+    assert 'raise its generation to 2, with was = "latest"' in refused.stderr
+    assert "(at alpha, beta)" in refused.stderr
+    file.write_text('[table."public.item"]\n' + counter.format('{ rule = "counter", generation = 2, was = "latest" }'))
+    taken = command(config)
+    assert taken.returncode == 0, taken.stderr
+
+
 def test_a_table_is_read_as_it_is(servers: Servers) -> None:
     config = made(servers, SCHEMA)
     with catalog.connect(config.sites["alpha"].dsn()) as connection:

@@ -77,6 +77,13 @@ def test_rules_that_fit_have_no_fault() -> None:
     assert judged(RULES) == []
 
 
+def test_rules_fit_a_column_under_the_name_that_it_has_at_a_site() -> None:
+    columns = {("born" if name == "tags" else name): column for name, column in COLUMNS.items()}
+    rules = replace(RULES, renamed={"tags": "born"})
+    assert judged(rules) == judged(rules, replace(GOOD, columns=columns)) == []
+    assert judged(RULES, replace(GOOD, columns=columns)), "not without its declaration"
+
+
 def test_a_table_must_be_there() -> None:
     assert one(judged(RULES, None)).message == "there is no such table"
 

@@ -67,6 +67,33 @@ def test_a_rule_may_differ_by_the_rows_owner(tmp_path: Path) -> None:
     assert rule == ColumnRule("owner", owned_by={"east": ColumnRule("site", "west"), "west": ColumnRule()})
 
 
+def test_a_rule_that_was_changed_says_in_which_generation_it_is_and_what_it_was(tmp_path: Path) -> None:
+    rule = column(tmp_path / "1", '{ rule = "counter", generation = 2, was = "latest" }')
+    assert rule == ColumnRule("counter", generation=2, was=("latest",))
+    assert rule.kinds == ("latest", "counter")
+    same = column(tmp_path / "2", '{ rule = "site", site = "west", generation = 3, was = ["site", "site"] }')
+    assert same == column(tmp_path / "3", '{ rule = "site", site = "west", generation = 3 }')
+    assert same.kinds == ("site",) * 3
+
+
+def test_a_renamed_column_is_the_same_under_each_of_its_names(tmp_path: Path) -> None:
+    renamed = """
+        [table."a.b"]
+        owner = "home"
+        renamed = { site = "home", tel = "phone", phone = "mobile" }
+        groups.g = ["mobile", "x"]
+        [table."a.b".column]
+        phone = "owner"
+        x = "owner"
+        """
+    plain = PLAIN.replace('owner = "o"', 'owner = "site"\ngroups.g = ["tel", "x"]') + 'tel = "owner"\n'
+    rules = read(tmp_path / "1", renamed)
+    table = rules.table("a.b")
+    assert [table.column(name).rule for name in ("tel", "phone", "mobile", "y")] == ["owner"] * 3 + ["latest"]
+    assert (table.owner, table.groups) == ("site", {"g": ("tel", "x")})
+    assert rules.version == read(tmp_path / "2", plain).version, "what travels is the same"
+
+
 def test_who_receives_the_rows_is_named_by_site_or_by_a_column(tmp_path: Path) -> None:
     table = '[table."a.b"]\nshare = '
     assert read(tmp_path / "1", f'{table}["west", "east"]').table("a.b").share == Share(("east", "west"))
@@ -154,6 +181,8 @@ PLAIN = '[table."a.b"]\nowner = "o"\n[table."a.b".column]\nx = "owner"\n'
         ('owner = "o"', 'owner = "o"\ngroups.g = ["y", "z"]'),
         ('"owner"', '"frozen"'),
         ('"owner"', '{ rule = "owner", review = true }'),
+        ('"owner"', '{ rule = "owner", generation = 2 }'),
+        ('"owner"', '{ rule = "owner", generation = 2, was = "site" }'),
         ('"owner"', '{ rule = "owner", owned_by.east = "latest" }'),
         ('"owner"', '{ rule = "owner", owned_by.west = "latest" }'),
         ('"owner"', '{ rule = "owner", owned_by.west = { rule = "site", site = "west" } }'),
@@ -176,6 +205,7 @@ def test_the_rules_version_changes_with_each_rule(tmp_path: Path, old: str, new:
         ('owner = "o"', 'delete = "stamp"\nowner = "o" # a remark'),
         ('owner = "o"', 'owner = "o"\nunique.k = "hide"\nparent.k = "returns"'),
         ('x = "owner"', 'y = "latest"\nx = { rule = "owner", review = false }'),
+        ('x = "owner"', 'x = { rule = "owner", generation = 1, was = [] }'),
         (PLAIN, PLAIN + '[local]\ntables = ["public.django_*"]'),
     ],
 )

@@ -4,7 +4,8 @@ Parts: under a site's number how many changes it made and their sum; under ``""`
 insert, so that of two concurrent inserts one start value holds and both sites' changes count. The value shown is the
 sum of all.
 
-Folded, the start value is left out: it is what the others do not account for.
+Folded, the start value of the row's insert is left out: it is what the others do not account for. One that the column's
+present generation began with stays.
 """
 
 from decimal import Context, Decimal, Inexact
@@ -43,11 +44,13 @@ def _write(before: Cell, write: Write) -> Cell:
     return Cell(Stamp(0, 0, write.at), write.value, {**before.parts, site: entry})
 
 
-def _fold(parts: Parts, _value: bytes | None, _base: int) -> Parts:
-    return {key: part for key, part in parts.items() if key != START}
+def _fold(parts: Parts, _value: bytes | None, base: int) -> Parts:
+    return {key: part for key, part in parts.items() if key != START or part[0] != base}
 
 
 def _unfold(parts: Parts, value: bytes | None, base: int) -> Parts:
+    if START in parts:
+        return parts
     start = _EXACT.subtract(Decimal((value or b"0").decode()), _total(parts))
     return {**parts, START: (base, _text(start))}
 

@@ -1,0 +1,52 @@
+"""Whether a row may be there in the end, and whether it must, by its writes and the table's delete rule.
+
+An edit and a delete are concurrent when the delete's author had not seen the edit. What a delete saw raises no row.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tests.referee.history import Cell, Write
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """An edit of a cell that no delete had seen. ``outdone``: beside a concurrent one that a delete had seen, so that
+    that one may hold in the cell, and this one is not what the row could come back for."""
+
+    write: Write
+    cell: Cell
+    outdone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Existence:
+    """May the row be there, and must it? And what no delete had seen."""
+
+    may: bool
+    must: bool
+    unseen: Sequence[Unseen]
+
+
+def existence(writes: Sequence[Write], cells: Mapping[str, Cell], rule: str) -> Existence:
+    """What the writes of the row's last life allow."""
+    deletes = [write for write in writes if write.op == "delete"]
+    if not deletes:
+        return Existence(may=True, must=True, unseen=())
+    unseen = [one for cell in cells.values() for one in _unseen(cell, deletes)]
+    if rule == "wins" or not unseen:
+        return Existence(may=False, must=False, unseen=unseen)
+    standing = [one.write for one in unseen if not one.outdone]
+    if rule == "stamp":  # who edits what came back after a delete that he has seen is later than it
+        standing = [write for write in standing if all(delete.id in write.seen for delete in deletes)]
+    return Existence(may=True, must=bool(standing), unseen=unseen)
+
+
+def _unseen(cell: Cell, deletes: Sequence[Write]) -> list[Unseen]:
+    gone = frozenset[str]().union(*map(cell.covered, deletes))
+    seen = [write for write in cell.writes if write.id in gone]
+    return [
+        Unseen(write, cell, any(cell.apart(write, other) for other in seen))
+        for write in cell.writes
+        if write.id not in gone
+    ]

@@ -1,0 +1,147 @@
+"""Rules that are changed at one site after another, on running sites, while people write and lines are cut (P13)."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from deploy.local.wan.client import Lines
+from tests.stack.proof.sites import Sites, until
+from tests.stack.stack import running_stack
+
+TAIPEI, US, KAOHSIUNG = "taipei", "us", "kaohsiung"
+TABLE = "public.account"
+OLD = f"""
+[table."{TABLE}"]
+[table."{TABLE}".column]
+credit = {{ rule = "site", site = "{TAIPEI}" }}
+points = "counter"
+"""
+NEW = f"""
+[table."{TABLE}"]
+[table."{TABLE}".column]
+credit = {{ rule = "site", site = "{US}", generation = 2 }}
+points = {{ rule = "latest", generation = 2, was = "counter" }}
+stock = {{ rule = "counter", generation = 2, was = "latest" }}
+labels = {{ rule = "set", generation = 2, was = "latest" }}
+note = {{ rule = "append", generation = 2, was = "latest" }}
+"""
+CREATE = f"""
+CREATE TABLE {TABLE} (id int PRIMARY KEY, credit int, points int NOT NULL DEFAULT 0,
+  stock numeric(12,2) NOT NULL DEFAULT 10, labels text[] NOT NULL DEFAULT '{{new}}', note text NOT NULL DEFAULT '')"""
+ROWS = 40
+WRITES = (
+    "credit = coalesce(credit, 0) + 1",
+    "points = points + 1",
+    "stock = stock + 1",
+    "labels = array_append(labels, 'at ' || %(n)s)",
+    "note = note || 'x'",
+)
+
+
+@pytest.fixture
+def sites(tmp_path: Path) -> Iterator[Sites]:
+    with running_stack(tmp_path, sites=(TAIPEI, US, KAOHSIUNG), rules=OLD, infrastructure_only=True) as stack:
+        found = Sites(stack)
+        found.everywhere(CREATE)
+        done = found.replication("init")
+        assert done.returncode == 0, done.stderr
+        found.add_tables(TABLE)
+        stack.up()
+        found.run(TAIPEI, f"INSERT INTO {TABLE} (id) SELECT generate_series(1, {ROWS})")
+        found.converge(TABLE)
+        yield found
+        found.close()
+
+
+def put_rules(sites: Sites, rules: str) -> None:
+    [file] = (sites.stack.config.directory / "rules").glob("*.toml")
+    file.write_text(rules)
+
+
+def change_at(sites: Sites, site: str) -> None:
+    """What an operator does at a site where the new files are: the programs notice, and read them."""
+    done = sites.replication("add-table", TABLE, "--site", site)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@contextmanager
+def people_at_work(sites: Sites) -> Iterator[None]:
+    """Somebody at each site writes to one row after another."""
+    ended, faults = threading.Event(), list[BaseException]()
+
+    def work(site: str) -> None:
+        try:
+            with sites.connect(site) as session:
+                number = sites.names.index(site)
+                while not ended.wait(0.02):
+                    number += 1
+                    session.execute(
+                        f"UPDATE {TABLE} SET {WRITES[number % len(WRITES)]} WHERE id = %(id)s".encode(),
+                        {"id": number % (ROWS // 2) + 1, "n": str(number % 7)},
+                    )
+        except BaseException as fault:
+            faults.append(fault)
+            raise
+
+    threads = [threading.Thread(target=work, args=(site,)) for site in sites.names]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join(10)
+    assert not faults
+
+
+def row(sites: Sites, site: str, key: int) -> dict[str, object]:
+    columns = ("credit", "points", "stock::text", "labels", "note")
+    [found] = sites.run(site, f"SELECT {', '.join(columns)} FROM {TABLE} WHERE id = {key}")
+    return dict(zip(("credit", "points", "stock", "labels", "note"), found, strict=True))
+
+
+def is_read(sites: Sites, reader: str, origin: str) -> bool:
+    state = sites.value(reader, "SELECT state FROM kuroshio.reading WHERE origin = %s", (origin,))
+    return bool(state == "running")
+
+
+def test_the_rules_change_at_one_site_after_another_while_people_write(sites: Sites) -> None:
+    first, second = ROWS - 1, ROWS
+    sites.stack.wan.cut(Lines(site=US))
+    with people_at_work(sites):
+        put_rules(sites, NEW)
+        change_at(sites, TAIPEI)
+        sites.run(TAIPEI, f"UPDATE {TABLE} SET stock = stock + 5 WHERE id = {first}")
+        until("Kaohsiung waits for the rules", lambda: not is_read(sites, KAOHSIUNG, TAIPEI))
+        assert "never had" in sites.value(KAOHSIUNG, "SELECT reason FROM kuroshio.reading WHERE origin = %s", (TAIPEI,))
+        # Written under the old rules, and late: of what Taipei has begun to count it is not a part.
+        sites.run(KAOHSIUNG, f"UPDATE {TABLE} SET stock = 77 WHERE id = {first}")
+        # Taipei's word counted for more under the old rules, and the US site's counts under the new ones.
+        sites.run(KAOHSIUNG, f"UPDATE {TABLE} SET credit = 8 WHERE id = {second}")
+        change_at(sites, US)
+        sites.run(US, f"UPDATE {TABLE} SET credit = 7 WHERE id = {second}")
+        sites.run(TAIPEI, f"UPDATE {TABLE} SET credit = 9 WHERE id = {second}")
+        sites.run(US, f"UPDATE {TABLE} SET stock = stock - 1 WHERE id = {first}")
+        time.sleep(1)
+        change_at(sites, KAOHSIUNG)
+        time.sleep(1)
+        sites.stack.wan.heal()
+        time.sleep(2)
+    sites.converge(TABLE)
+    require_end(sites, first, second)
+
+
+def require_end(sites: Sites, first: int, second: int) -> None:
+    for site in sites.names:
+        assert row(sites, site, first)["stock"] == "14.00", "10, and 5 more, and 1 less"
+        assert row(sites, site, second)["credit"] == 7
+        assert sites.parked(site) == []
+    recorded = "SELECT winner_value, loser_value, rule FROM kuroshio.conflict WHERE key = %s AND column_name = %s"
+    assert ("15.00", "77.00", "generation") in sites.run(TAIPEI, recorded, ([str(first)], "stock"))
+    assert ("7", "8", "generation") in sites.run(US, recorded, ([str(second)], "credit"))
+    sites.wait_and_verify()
