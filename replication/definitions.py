@@ -1,7 +1,7 @@
 """What the sites say of one table before it is put under replication: is it the same table everywhere, and do the rules
 of the configuration fit it?"""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from replication.audience import deciding
@@ -34,9 +34,12 @@ def _difference(first: str, left: Table, other: str, right: Table) -> str | None
     return None
 
 
-def rules_for(table: Table, constraints: Constraints, rules: TableRules) -> dict[str, Any]:
-    """The rules of a table in the form that its triggers are made from (replication/postgres/triggers.sql)."""
-    _require_columns(table, rules)
+def rules_for(
+    table: Table, constraints: Constraints, rules: TableRules, elsewhere: Collection[str] = ()
+) -> dict[str, Any]:
+    """The rules of a table in the form that its triggers are made from (replication/postgres/triggers.sql).
+    ``elsewhere``: columns that the table has at other sites, and may have here one day."""
+    _require_columns(table, rules, elsewhere)
     _require_references(table, constraints, rules)
     groups = {name: list(group) for group in rules.groups.values() for name in group}
     columns: dict[str, dict[str, Any]] = {}
@@ -115,10 +118,10 @@ def _require_references(table: Table, constraints: Constraints, rules: TableRule
             )
 
 
-def _require_columns(table: Table, rules: TableRules) -> None:
+def _require_columns(table: Table, rules: TableRules, elsewhere: Collection[str]) -> None:
     named = {*rules.columns, *(name for group in rules.groups.values() for name in group)}
     decisive = {*deciding(rules), *([rules.owner] if rules.owner else [])}
-    unknown = sorted(name for name in {*named, *decisive} if name not in table.types)
+    unknown = sorted({*named, *decisive}.difference(table.types, elsewhere))
     if unknown:
         raise UsageError(
             f"the rules of {table} name column {', '.join(unknown)}, which it lacks:"

@@ -2,7 +2,7 @@
 
 For each table, within one transaction at each site, all holding the table's lock until the last has done its part:
 
-1. It must be the same table everywhere, and the rules must fit it.
+1. It must be the same table everywhere, and the rules must fit it. Later on, sites may differ for a while (P14).
 2. Rows that are there already are allowed at one site, which sends them, or equal at all sites, being one base.
 3. Generated keys of all sites start above the highest that any of them has given (pitfall P20).
 4. A rule that is not the one that a site has had begins a new generation, or nothing is done (pitfall P13).
@@ -65,25 +65,25 @@ class Enlisting:
         for site, connection in self._connections.items():
             if site in self._acting or _exists(connection, name):
                 tables[site] = _described_at(site, connection, name, self._config.rules.table(".".join(name)))
-        require_same(tables)
-        self._rules(tables)
-        rules = self._config.rules.table(".".join(name))
-        for site in self._acting:
-            recorded = recorded_rules(self._connections[site], tables[site])
-            if recorded is not None:
-                require_generations(tables[site], rules, recorded, site)
+        recorded = {site: recorded_rules(self._connections[site], tables[site]) for site in self._acting}
+        if None in recorded.values():
+            require_same(tables)
+        for site, before in recorded.items():
+            self._rules(tables, site)
+            if before is not None:
+                require_generations(tables[site], self._config.rules.table(".".join(name)), before, site)
         return tables
 
-    def _rules(self, tables: Mapping[str, Table]) -> dict[str, Any]:
-        """The rules of a table as its triggers want them; its constraints are those at the first acting site."""
-        site = self._acting[0]
+    def _rules(self, tables: Mapping[str, Table], site: str) -> dict[str, Any]:
+        """The rules of a table as its triggers at a site want them; they may name columns that other sites have."""
         found = constraints(self._connections[site], tables[site])
-        return rules_for(tables[site], found, self._config.rules.table(str(tables[site])))
+        elsewhere = {column for table in tables.values() for column in table.types}
+        return rules_for(tables[site], found, self._config.rules.table(str(tables[site])), elsewhere)
 
     def _add_one(self, tables: Mapping[str, Table]) -> str:
         table = tables[self._acting[0]]
         sites = {site: self._connections[site] for site in tables}
-        rules = self._rules(tables)
+        rules = {site: self._rules(tables, site) for site in self._acting}
         new = [site for site in self._acting if not is_enlisted(sites[site], table)]
         with ExitStack() as stack:
             full = [site for site, connection in sites.items() if has_rows(connection, table)]
@@ -94,7 +94,7 @@ class Enlisting:
             floor = max(highest_generated(connection, table) for connection in sites.values())
             for site in sorted(self._acting, key=lambda name: name == sender):
                 number = self._config.sites[site].number
-                enlist(sites[site], tables[site], number, rules, floor, send=site == sender)
+                enlist(sites[site], tables[site], number, rules[site], floor, send=site == sender)
         if not new:
             return f"{table}: under replication already; rules and sequences are as they should be"
         return f"{table}: under replication at {', '.join(new)}" + (

@@ -1,7 +1,7 @@
 """Sites change their schema on different days (scenario 14, pitfall P14): what a site has no column for waits, the rest
 goes on, and what waits is applied once the column is there."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 
 import psycopg
@@ -13,6 +13,8 @@ from replication.apply.tables import Tables
 from replication.core.changes import Author
 from replication.core.stamps import Stamps, cell_id, moment
 from replication.definitions import require_same, rules_for
+from replication.enlisting import Enlisting
+from replication.errors import UsageError
 from replication.postgres import applying
 from replication.postgres.catalog import describe
 from replication.postgres.enlist import enlist
@@ -21,7 +23,7 @@ from replication.postgres.parameters import register
 from replication.postgres.rows import FastRows
 from replication.verify.comparison import compare
 from replication.wire.message import PARTS_OF, Section
-from sitecfg import ColumnRule, Rules, TableRules
+from sitecfg import ColumnRule, Rules, TableRules, load
 from tests.postgres.servers import Pair, as_applied
 
 AUTHOR = Author("beta", 2, 0, 9, {})
@@ -316,3 +318,41 @@ def test_what_travels_under_the_first_name_is_applied_under_the_new_one(pair: Pa
         receiver.apply("U", SECOND + 2048, SECOND, {"a": "back"})
         assert receiver.row("b, other") == ("back", 1)
         assert receiver.parked() == []
+
+
+def test_what_a_key_reads_keeps_its_name(pair: Pair) -> None:
+    pair.everywhere("CREATE TABLE t (id int PRIMARY KEY, a text CONSTRAINT known UNIQUE)")
+    table = describe(pair.alpha, pair.schema, "t")
+    found = constraints(pair.alpha, table)
+    with pytest.raises(UsageError, match="a cannot be renamed while known reads it"):
+        rules_for(table, found, TableRules(renamed={"a": "b"}))
+    with pytest.raises(UsageError, match="of its primary key"):
+        rules_for(table, found, TableRules(renamed={"id": "number"}))
+
+
+def test_rules_may_change_while_the_sites_differ(fresh: Callable[..., Pair]) -> None:
+    """What is under replication is not compared again; a rule may name a column that only some sites have yet."""
+    pair = fresh(rules="")
+    pair.everywhere("CREATE TABLE public.t (id int PRIMARY KEY, a text)")
+    add(pair, "")
+    pair.run(pair.alpha, "ALTER TABLE public.t ADD COLUMN c int")
+    changed = 'a = { rule = "append", generation = 2, was = "latest" }\n'
+    with pytest.raises(UsageError, match=r"column\.c: it was latest and is counter"):
+        add(pair, f'{changed}c = "counter"')
+    changed += 'c = { rule = "counter", generation = 2, was = "latest" }\n'
+    add(pair, changed)
+    pair.run(pair.beta, "ALTER TABLE public.t ADD COLUMN c int")
+    for session in pair.sessions.values():
+        pair.run(session, "INSERT INTO public.t (id, a, c) VALUES (1, 'x', 1)")
+        pair.run(session, "UPDATE public.t SET a = 'xy', c = 3")
+        [(parts,)] = pair.run(session, "SELECT kuroshio_parts FROM public.t")
+        assert set(parts) == {"a", "c"}, "its triggers have the rules"  # type: ignore[call-overload]
+    with pytest.raises(UsageError, match="z, which it lacks"):
+        add(pair, f'{changed}z = "frozen"')
+
+
+def add(pair: Pair, columns: str) -> None:
+    file = pair.config.directory / "rules" / "rules.toml"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(f'[table."public.t"]\n[table."public.t".column]\n{columns}')
+    list(Enlisting(load(pair.config.directory), pair.sessions, list(pair.sessions)).add(["public.t"]))
