@@ -1,6 +1,7 @@
 """Unique keys and parents: what a database shows after random changes, in random batches, is what the pure functions
 say of all of them together."""
 
+import os
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,7 +29,7 @@ from sitecfg import Rules, TableRules, UniqueRule
 from tests.postgres.servers import Pair, as_applied
 from tests.postgres.test_differential import as_sections
 
-HISTORIES = 20
+HISTORIES = max(10, int(os.environ.get("KUROSHIO_DIFFERENTIAL", "0")) // 10)
 PARENTS = ("p", "q", "r")
 MARK = UniqueKey("c_mail", ("mail",), "mark", "mail", 20)
 NULL = UniqueKey("c_tax", ("tax", "a"), "null", "tax")
