@@ -40,6 +40,7 @@ def rules_for(
     """The rules of a table in the form that its triggers are made from (replication/postgres/triggers.sql).
     ``elsewhere``: columns that the table has at other sites, and may have here one day."""
     _require_columns(table, rules, elsewhere)
+    _require_renamable(table, constraints, rules)
     _require_references(table, constraints, rules)
     groups = {name: list(group) for group in rules.groups.values() for name in group}
     columns: dict[str, dict[str, Any]] = {}
@@ -98,6 +99,19 @@ def require_known(connection: Connection, rules: Rules) -> None:
             raise RulesUnknownError(
                 f"the rules of {table} were changed ({', '.join(newer)}) since this program has read them: it ends, and"
                 " reads them when it is started again"
+            )
+
+
+def _require_renamable(table: Table, constraints: Constraints, rules: TableRules) -> None:
+    """What a unique key or a foreign key reads is known by one name."""
+    renamed = {*rules.renamed, *rules.renamed.values()}
+    readers = {one.name: one.columns for one in constraints.indexes}
+    readers |= {one.name: one.columns for one in constraints.references}
+    for reader, columns in readers.items():
+        if found := sorted(renamed.intersection(columns)):
+            raise UsageError(
+                f"{table}: {', '.join(found)} cannot be renamed while {reader} reads it: drop that first, or leave the"
+                " column its name"
             )
 
 

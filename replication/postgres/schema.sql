@@ -275,24 +275,6 @@ BEGIN
     RETURN stamps;
 END $$;
 
--- The pointwise greatest of two rows' stamps (replication/core/stamps.py, join).
-CREATE OR REPLACE FUNCTION kuroshio.join_stamps(a bigint[], b bigint[]) RETURNS bigint[]
-    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
-DECLARE
-    joined bigint[] := ARRAY[greatest(a[1], b[1]), 0];
-BEGIN
-    IF a IS NULL OR b IS NULL THEN RETURN coalesce(a, b); END IF;
-    FOR i IN 3 .. cardinality(a) BY 2 LOOP
-        IF a[i] & 3 <> 0 OR a[i + 1] > joined[1] THEN joined := joined || a[i : i + 1]; END IF;
-    END LOOP;
-    FOR i IN 3 .. cardinality(b) BY 2 LOOP
-        IF b[i] & 3 <> 0 OR b[i + 1] > joined[1] THEN
-            joined := kuroshio.put(joined, b[i], greatest(b[i + 1], joined[array_position(joined, b[i], 3) + 1]));
-        END IF;
-    END LOOP;
-    RETURN joined;
-END $$;
-
 -- A row's version: changes when the row does, whoever wrote. For stale forms and the inbox; null: no such row.
 CREATE OR REPLACE FUNCTION kuroshio.row_version(relation regclass, key text[]) RETURNS text
     LANGUAGE plpgsql STABLE AS $$

@@ -9,6 +9,28 @@ CREATE OR REPLACE FUNCTION kuroshio.get(stamps bigint[], key bigint) RETURNS big
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN coalesce(stamps[array_position(stamps, key, 3) + 1], 0);
 
+-- What two deletes together have seen: of each cell the greater stamp (replication/core/stamps.py, join). A stamp is compared
+-- as a whole, by generation, term, epoch, moment; a cell that is not there was written at the base.
+CREATE OR REPLACE FUNCTION kuroshio.join_stamps(a bigint[], b bigint[]) RETURNS bigint[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT ARRAY[max(base), 0] || coalesce(array_agg(number ORDER BY key, place) FILTER (WHERE number IS NOT NULL), '{}')
+      FROM (SELECT greatest(a[1], b[1]) AS base) AS bases
+      LEFT JOIN (
+        SELECT DISTINCT key >> 2 << 2 AS cell FROM unnest(a[3:] || b[3:]) WITH ORDINALITY AS n(key, place)
+         WHERE place % 2 = 1 AND key > 8589934592 AND key < 17179869184) AS cells ON true
+      LEFT JOIN LATERAL (
+        SELECT greatest(
+            ARRAY[kuroshio.get(a, cell | 3), kuroshio.get(a, cell | 2), kuroshio.get(a, cell | 1),
+                  coalesce(nullif(kuroshio.get(a, cell), 0), a[1])],
+            ARRAY[kuroshio.get(b, cell | 3), kuroshio.get(b, cell | 2), kuroshio.get(b, cell | 1),
+                  coalesce(nullif(kuroshio.get(b, cell), 0), b[1])]) AS stamp) AS greater ON true
+      LEFT JOIN LATERAL (
+        SELECT cell | kind AS key, number, place
+          FROM (VALUES (0, nullif(stamp[4], base)), (1, nullif(stamp[3], 0)), (2, nullif(stamp[2], 0)), (3, nullif(stamp[1], 0)))
+                 AS parts(kind, said),
+               LATERAL (VALUES (cell | kind, 0), (said, 1)) AS pair(number, place)
+         WHERE said IS NOT NULL) AS pairs ON true $$;
+
 -- kind: 0 moment, 1 epoch, 2 term, 3 generation.
 CREATE OR REPLACE FUNCTION kuroshio.cell_key(column_name text, kind int) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE

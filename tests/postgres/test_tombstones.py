@@ -4,16 +4,19 @@ from collections.abc import Mapping
 
 import psycopg
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from replication.apply.merging import Merger
 from replication.apply.tables import Tables
 from replication.core.changes import Author, Change
 from replication.core.progress import parse_lsn
-from replication.core.stamps import moment
+from replication.core.stamps import Stamp, Stamps, join, moment
 from replication.postgres import tombstones
 from replication.postgres.catalog import Table
 from replication.postgres.connect import connect
 from replication.postgres.parameters import register
+from sitecfg import Config
 from tests.postgres.servers import Pair, as_applied
 
 DELETED_LSN = 500
@@ -180,3 +183,27 @@ def test_who_may_write_may_not_ask_what_was_deleted(pair: Pair, table: Table) ->
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             pair.run(pair.alpha, forbidden)
     pair.run(pair.alpha, "RESET ROLE")
+
+
+STAMP = st.builds(Stamp, st.integers(0, 2), st.integers(0, 2), st.integers(11, 15).map(lambda at: at << 10))
+
+
+def stamps_of(base: int, cells: dict[int, Stamp]) -> Stamps:
+    return Stamps(base << 10, 0, 1, {cell | 1 << 31: stamp for cell, stamp in cells.items()})
+
+
+STAMPS = st.builds(stamps_of, st.integers(10, 14), st.dictionaries(st.integers(1, 3), STAMP))
+
+
+def test_what_two_deletes_saw_is_joined_as_the_pure_join_does(shared: Config) -> None:
+    site = next(iter(shared.sites.values()))
+    with connect(site.dsn(), name="test") as session:
+
+        @settings(max_examples=200, deadline=None)
+        @given(STAMPS, STAMPS)
+        def same(left: Stamps, right: Stamps) -> None:
+            query = "SELECT kuroshio.join_stamps(%s::bigint[], %s::bigint[])"
+            [(found,)] = session.execute(query, (left.pack(), right.pack())).fetchall()
+            assert found == join(left, right).pack()
+
+        same()
