@@ -33,7 +33,8 @@ def existence(writes: Sequence[Write], cells: Mapping[str, Cell], rule: str) -> 
     deletes = [write for write in writes if write.op == "delete"]
     if not deletes:
         return Existence(may=True, must=True, unseen=())
-    unseen = [one for cell in cells.values() for one in _unseen(cell, deletes)]
+    born = [write for write in writes if write.op == "insert" and any(write.id in delete.seen for delete in deletes)]
+    unseen = [one for cell in cells.values() for one in _unseen(cell, deletes, born)]
     if rule == "wins" or not unseen:
         return Existence(may=False, must=False, unseen=unseen)
     standing = [one.write for one in unseen if not one.outdone]
@@ -42,11 +43,14 @@ def existence(writes: Sequence[Write], cells: Mapping[str, Cell], rule: str) -> 
     return Existence(may=True, must=bool(standing), unseen=unseen)
 
 
-def _unseen(cell: Cell, deletes: Sequence[Write]) -> list[Unseen]:
+def _unseen(cell: Cell, deletes: Sequence[Write], born: Sequence[Write]) -> list[Unseen]:
+    """``born``: the row's inserts that some delete had seen; each wrote the cell, be it with nothing."""
     gone = frozenset[str]().union(*map(cell.covered, deletes))
     seen = [write for write in cell.writes if write.id in gone]
-    return [
-        Unseen(write, cell, any(cell.apart(write, other) for other in seen))
-        for write in cell.writes
-        if write.id not in gone
-    ]
+    left = [write for write in cell.writes if write.id not in gone]
+    first = [one for one in left if any(_apart(one, other) for other in born) or any(cell.apart(one, o) for o in seen)]
+    return [Unseen(write, cell, write in first or any(cell.apart(write, other) for other in first)) for write in left]
+
+
+def _apart(one: Write, other: Write) -> bool:
+    return one is not other and one.id not in other.seen and other.id not in one.seen
