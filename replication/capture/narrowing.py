@@ -95,7 +95,7 @@ class Narrower:
         moments = source.extra.get(MOMENT_OF + column, [0] * len(indices))
         for row, base, moment in zip(source.rows, source.moments, moments, strict=True):
             withdrawn.add((*row[: plan.key_count], row[place]), moment or base, 0)
-        kept = {"life", f"epoch:{column}", f"term:{column}"}
+        kept = {"life", *(f"{kind}:{column}" for kind in ("epoch", "term", "generation"))}
         withdrawn.extra = {name: numbers for name, numbers in source.extra.items() if name in kept}
         return withdrawn
 

@@ -10,7 +10,7 @@ from replication.capture.gather import Batch, Buffer, add_parts, note_deciders
 from replication.capture.narrowing import BEFORE
 from replication.capture.shapes import Plan
 from replication.core.arrays import parse_array, parse_integers
-from replication.core.stamps import Stamp, Stamps, cell_id
+from replication.core.stamps import Stamp, Stamps, cell_id, term_within
 from replication.errors import InvariantError
 from replication.wire.message import MASK_OF, MOMENT_OF
 from replication.wire.pglogical import Insert, Update, Value, Values
@@ -76,7 +76,8 @@ def _stamp(buffer: Buffer, stamps: Stamps, cells: Mapping[str, object]) -> None:
         buffer.set_extra("life", stamps.life, 1)
     for name in cells:
         stamp: Stamp = stamps.of(cell_id(name))
-        numbers = {f"term:{name}": stamp.term, f"epoch:{name}": stamp.epoch}
+        numbers = {f"term:{name}": term_within(stamp.term), f"epoch:{name}": stamp.epoch}
+        numbers[f"generation:{name}"] = stamp.generation
         numbers[MOMENT_OF + name] = 0 if stamp.moment == stamps.base else stamp.moment
         numbers[MASK_OF + name] = int(cell_id(name) in stamps.masked)
         for extra, number in numbers.items():

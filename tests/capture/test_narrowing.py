@@ -10,7 +10,7 @@ from replication.capture.outlets import Outlet
 from replication.capture.shapes import Shape, shape_of
 from replication.capture.wholes import Wholes
 from replication.core.masking import conceal
-from replication.core.stamps import Stamp, Stamps, cell_id, moment
+from replication.core.stamps import Stamp, Stamps, cell_id, moment, term_in
 from replication.core.views import NEVER, Mask, Reach, TableView, View
 from replication.wire.message import Section
 from replication.wire.pglogical import Begin, Commit, Insert, Relation, Update, Values
@@ -68,8 +68,10 @@ def seen(*events: object, view: View = VIEW) -> list[Section]:
     return narrower(view).narrow(gathered(*events)).sections()
 
 
-def whole(owner: str, before: list[Mapping[str, str]], card: str = "secret99", base: int = BASE) -> Insert:
-    packed = Stamps(base, 0, 1, {cell_id("owner"): Stamp(0, 0, EDIT)}).pack()
+def whole(
+    owner: str, before: list[Mapping[str, str]], card: str = "secret99", base: int = BASE, term: int = 0
+) -> Insert:
+    packed = Stamps(base, 0, 1, {cell_id("owner"): Stamp(term, 0, EDIT)}).pack()
     values: Values = (
         b"public",
         b"person",
@@ -172,3 +174,10 @@ def test_what_holds_nothing_for_a_view_is_passed_over_and_its_range_is_covered_l
     outlet.put(hidden, 9_000_000)
     assert log.ranges("live")[-1] == (300, 400), "who reads it must know how far it is"
     assert log.lanes.changes == 4
+
+
+def test_what_moves_keeps_the_generation_of_its_cells() -> None:
+    for owner, before in (("us", "shanghai"), ("shanghai", "us")):
+        [section] = seen(whole(owner, [{"owner": before}], term=term_in(2, 7)))
+        assert section.extra["generation:owner"] == [2]
+        assert section.extra["term:owner"] == [7]
