@@ -110,7 +110,9 @@ def said(link: Said, head: Head, now: datetime) -> LinkView:
 def _said_state(link: Said, lag: float | None, now: datetime, *, behind: bool) -> State:
     if _age(now, link.heard_at) > STALE_SECONDS:
         return "unknown"
-    if _age(link.heard_at, link.moved_at) > _STANDS_STILL_SECONDS + (_LONGEST_MESSAGE_SECONDS if behind else 0.0):
+    # While the reader speaks, what it says stands still until now; if it does not, until it last spoke.
+    until = now if _age(now, link.heard_at) <= SILENT_SECONDS["live"] else link.heard_at
+    if _age(until, link.moved_at) > _STANDS_STILL_SECONDS + (_LONGEST_MESSAGE_SECONDS if behind else 0.0):
         return "cut"
     return "late" if lag is None or lag > LATE_SECONDS else "up"
 

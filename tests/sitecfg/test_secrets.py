@@ -68,4 +68,4 @@ def test_an_amqp_address_survives_any_password(directory: Path) -> None:
 def test_a_peers_address_is_this_sites_line_to_it(directory: Path) -> None:
     site = load(directory).sites["taipei"]
     secret(site.peers["us"].password_file, "x")
-    assert site.peer_url("us") == "amqp://peer:x@127.0.0.1:26212/%2F"
+    assert site.peer_url("us") == "amqp://taipei:x@127.0.0.1:26212/%2F"
