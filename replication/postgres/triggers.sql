@@ -294,7 +294,7 @@ BEGIN
         IF by_owner IS NOT NULL THEN
             source := source || format($$
             IF (%3$s) AND kuroshio.get(OLD.kuroshio, %1$s) > 0 THEN
-                stamps := kuroshio.put(stamps, %2$s, kuroshio.get(OLD.kuroshio, %1$s));
+                stamps := kuroshio.put(stamps, %2$s, greatest(kuroshio.get(stamps, %2$s), kuroshio.get(OLD.kuroshio, %1$s)));
             END IF;$$, kuroshio.cell_key(coalesce(rule->>'owner_cell', owner), 0), cell | 2, by_owner);
         END IF;
         IF has_authority IS NOT NULL THEN
