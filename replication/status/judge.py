@@ -15,7 +15,7 @@ from replication.status.views import LinkView, State
 
 LATE_SECONDS = 10.0
 SILENT_SECONDS = {"live": 5.0, "packed": 10.0}
-STALE_SECONDS = 15.0
+STALE_SECONDS = 10.0
 _STANDS_STILL_SECONDS = 8.0
 _LONGEST_MESSAGE_SECONDS = 5.0
 """On a thin line; until it has arrived, the position stands still."""
@@ -112,9 +112,10 @@ def _said_state(link: Said, lag: float | None, now: datetime, *, behind: bool) -
         return "unknown"
     # While the reader speaks, what it says stands still until now; if it does not, until it last spoke.
     until = now if _age(now, link.heard_at) <= SILENT_SECONDS["live"] else link.heard_at
-    if _age(until, link.moved_at) > _STANDS_STILL_SECONDS + (_LONGEST_MESSAGE_SECONDS if behind else 0.0):
+    still = _age(until, link.moved_at)
+    if still > _STANDS_STILL_SECONDS + (_LONGEST_MESSAGE_SECONDS if behind else 0.0):
         return "cut"
-    return "late" if lag is None or lag > LATE_SECONDS else "up"
+    return "late" if lag is None or lag > LATE_SECONDS or still > _STANDS_STILL_SECONDS else "up"
 
 
 def unheard(origin: str, reader: str) -> LinkView:
