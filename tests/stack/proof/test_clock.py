@@ -32,7 +32,7 @@ def skewed(stack: Stack) -> Iterator[Sites]:
 
 
 def set_clock(sites: Sites, seconds: int, *names: str) -> None:
-    """Move these sites' clocks and wait until they show it; libfaketime looks once a second."""
+    """Move these sites' clocks and wait until their databases show it. Each process looks once a second."""
     for name in names:
         sites.stack.layout.clock(name).write_text(f"{seconds:+d}\n")
     for name in names:
@@ -59,9 +59,10 @@ def test_edits_of_a_site_whose_clock_is_behind_are_not_lost(skewed: Sites) -> No
     skewed.run(OFF, "INSERT INTO clock.note VALUES (2, 'us', '')")
     skewed.converge(TABLE)
     assert note(skewed, "shanghai", 1) == ("us, who has seen it", "")
+    until("its daemons see the skew, too", lambda: offset(skewed, OFF, "taipei") > 590)
     skewed.run("shanghai", "UPDATE clock.note SET a = 'shanghai' WHERE id = 2")
-    until("the site that is behind lets it wait", lambda: {row[1] for row in skewed.parked(OFF)} == {"clock"})
-    until("it sees the skew", lambda: offset(skewed, OFF, "taipei") > 590)
+    waiting = lambda: {row[1] for row in skewed.parked(OFF)}  # noqa: E731
+    until("the site that is behind lets it wait", lambda: waiting() == {"clock"}, explain=lambda: str(waiting()))
     skewed.run(OFF, "UPDATE clock.note SET b = 'us again' WHERE id = 1")
     set_clock(skewed, 0, OFF)
     skewed.converge(TABLE)
