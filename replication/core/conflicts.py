@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from replication.core.changes import Change
 from replication.core.merge import Row, RowRules, lives
-from replication.core.rules import HAS_PARTS, Cell
-from replication.core.stamps import BOTTOM, cell_id
+from replication.core.rules import BY_STAMP, HAS_PARTS, Cell
+from replication.core.stamps import BOTTOM, Stamps, cell_id
 
 Concurrent = Callable[[int, Change], bool]
 """(local moment, incoming change) -> neither author had the other's version."""
@@ -89,11 +89,12 @@ def _existence(local: Row, change: Change, merged: Row, rules: RowRules, concurr
     """A delete against an edit that it had not seen."""
     if change.op == "D":
         saw = change.row(rules).saw
-        edits = [cell.stamp.moment for name, cell in local.cells.items() if cell.stamp > saw.of(cell_id(name))]
+        cells = local.cells.items()
+        edits = [cell.stamp.moment for name, cell in cells if not _seen(name, cell, saw, rules)]
         edits = [moment for moment in edits if concurrent(moment, change)]
         edit, delete, kind = max(edits, default=0), change.moment, "delete_origin_differs"
     else:
-        seen = any(cell.stamp <= local.saw.of(cell_id(name)) for name, cell in change.row(rules).cells.items())
+        seen = any(_seen(name, cell, local.saw, rules) for name, cell in change.row(rules).cells.items())
         edit, delete, kind = 0 if seen else change.moment, local.deleted, "update_deleted"
         edit = edit if edit and concurrent(delete, change) else 0
     if not edit:
@@ -102,6 +103,12 @@ def _existence(local: Row, change: Change, merged: Row, rules: RowRules, concurr
     applied = alive == (change.op != "D")
     winner, loser = (edit, delete) if alive else (delete, edit)
     yield existence_conflict(change.table, change.key, winner, loser, rules, kind=kind, applied=applied)
+
+
+def _seen(name: str, cell: Cell, saw: Stamps, rules: RowRules) -> bool:
+    """Does what a delete saw of a cell say that it saw this write, or one that outdoes it?"""
+    seen = saw.of(cell_id(name))
+    return cell.stamp <= seen if rules.of(name, cell.stamp.generation) in BY_STAMP else cell.stamp == seen
 
 
 def _lives(local: Row, change: Change, rules: RowRules, concurrent: Concurrent) -> Iterator[Conflict]:

@@ -222,11 +222,11 @@ CREATE OR REPLACE FUNCTION kuroshio.parts_source(column_name text, rule jsonb, s
 
 -- Has this site authority over the cell? An expression over the row; null: never. What differs by the row's owner is decided
 -- by the row itself, so that all sites agree.
-CREATE OR REPLACE FUNCTION kuroshio.authority_source(rule jsonb, old text, owner text, here text) RETURNS text
-    LANGUAGE sql IMMUTABLE AS $gen$
+CREATE OR REPLACE FUNCTION kuroshio.authority_source(rule jsonb, old text, owner text, here text, knows_the_owner text DEFAULT '')
+    RETURNS text LANGUAGE sql IMMUTABLE AS $gen$
     WITH ruled(name, source) AS (
         SELECT key, CASE WHEN value->>'rule' = 'site' AND value->>'site' = here THEN 'true'
-                         WHEN value->>'rule' = 'owner' THEN format('%s.%I::text = %L', old, owner, here) END
+                         WHEN value->>'rule' = 'owner' THEN format('%s.%I::text = %L', old, owner, here) || knows_the_owner END
           FROM jsonb_each(coalesce(rule->'owned_by', '{}') || jsonb_build_object('', rule - 'owned_by')))
     SELECT CASE WHEN count(source) = 0 THEN NULL
                 WHEN count(*) = 1 THEN max(source)
@@ -263,7 +263,10 @@ DECLARE
 BEGIN
     SELECT * INTO here FROM kuroshio.site;
     extra := coalesce(kuroshio.parts_source(column_name, rule, here.number), '');
-    has_authority := kuroshio.authority_source(rule, 'OLD', owner, here.name);
+    -- Whom a value tells of an owner cell that has not arrived here is the owner no more (pitfall P4).
+    has_authority := kuroshio.authority_source(rule, 'OLD', owner, here.name, CASE WHEN first THEN '' ELSE
+        format(' AND kuroshio.get(stamps, %s) <= kuroshio.get(OLD.kuroshio, %s)', cell | 2,
+               kuroshio.cell_key(coalesce(rule->>'owner_cell', owner), 0)) END);
     by_owner := kuroshio.by_owner_source(rule, 'OLD', owner, here.name);
     IF rule->>'rule' IN ('greatest', 'least') THEN
         -- A correction against the direction.

@@ -3,16 +3,13 @@
 Asked is only what the history leaves no doubt about: a value whose like nobody else wrote at once with it, that no
 author of another value had before him, and that is not shown in the end; a row that is gone though somebody had edited
 it unseen, or is there though somebody had deleted it; an edit of an earlier life whose author was not heard.
-
-Left open is an edit beside a concurrent one of the same cell that the delete had seen, under the rules by which not the
-later of the two holds.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from tests.referee.existence import Existence
 from tests.referee.history import Cell, Record, Table, Values, Write
-from tests.referee.rules import BY_STAMP, COUNTS_ALL
+from tests.referee.rules import COUNTS_ALL
 
 
 def unrecorded(
@@ -25,7 +22,7 @@ def unrecorded(
             yield "a delete was overruled, and that is not on record"
         yield from _overwritten(table, cells, shown, records)
     elif not of_existence:
-        yield from _lost_with_the_row(table, found, records)
+        yield from _lost_with_the_row(found, records)
 
 
 def _overwritten(table: Table, cells: Mapping[str, Cell], shown: Values, records: Collection[Record]) -> Iterator[str]:
@@ -36,13 +33,10 @@ def _overwritten(table: Table, cells: Mapping[str, Cell], shown: Values, records
                 yield f"{name}: {_told(cell, write)} was overwritten unseen, and is not on record"
 
 
-def _lost_with_the_row(table: Table, found: Existence, records: Collection[Record]) -> Iterator[str]:
-    """An edit that is outdone is no news under a rule by which the later holds: that it lost is on record by itself."""
+def _lost_with_the_row(found: Existence, records: Collection[Record]) -> Iterator[str]:
     for one in found.unseen:
-        name = one.cell.column
-        open_so_far = one.outdone and table.columns[name].name not in BY_STAMP
-        if not open_so_far and _is_untold(one.cell, one.write, records):
-            yield f"{name}: {_told(one.cell, one.write)} was lost with the row, and is not on record"
+        if _is_untold(one.cell, one.write, records):
+            yield f"{one.cell.column}: {_told(one.cell, one.write)} was lost with the row, and is not on record"
 
 
 def _is_untold(cell: Cell, write: Write, records: Collection[Record]) -> bool:

@@ -191,8 +191,5 @@ ALLOWS: Mapping[str, Callable[[Case], str]] = {
     "frozen": frozen,
 }
 
-BY_STAMP = frozenset({"latest", "site", "owner"})
-"""Rules under which, of two writes, the later or the one with the say holds."""
-
 COUNTS_ALL = frozenset({"counter", "set", "append"})
 """Rules under which no write loses."""

@@ -27,6 +27,7 @@ from replication.core.rules.fragments import APPEND
 from replication.core.rules.ordered import FROZEN, GREATEST, LATEST, LEAST, OWNER, SITE
 
 __all__ = [
+    "BY_STAMP",
     "CELL_RULES",
     "DELETES",
     "HAS_PARTS",
@@ -50,6 +51,9 @@ CELL_RULES: Mapping[str, Rule] = {
     "set": SET,
     "append": APPEND,
 }
+
+BY_STAMP = frozenset({"latest", "site", "owner"})
+"""Rules under which a greater stamp outdoes a lesser one. Under the others a write may count whose stamp is lesser."""
 
 HAS_PARTS = frozenset({"counter", "set", "append"})
 """Rules whose state is more than a stamp and a value."""

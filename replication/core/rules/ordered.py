@@ -31,9 +31,14 @@ def _write_with_authority(before: Cell, write: Write) -> Cell:
     return Cell(Stamp(term, before.stamp.epoch + write.authority, write.at), write.value)
 
 
+def _write_as_owner(before: Cell, write: Write) -> Cell:
+    """Whom a value tells of an owner cell that he has not seen is the owner no more, as far as anybody knows."""
+    return _write_with_authority(before, write._replace(authority=write.authority and write.term >= before.stamp.term))
+
+
 LATEST = Rule(greater_stamp, _write_latest)
 SITE = Rule(greater_stamp, _write_with_authority)
-OWNER = Rule(greater_stamp, _write_with_authority)
+OWNER = Rule(greater_stamp, _write_as_owner)
 
 
 def _extreme(direction: int) -> Rule:
