@@ -4,13 +4,12 @@ What does not fit the set-wise statements comes here: a row that somebody else c
 there yet, a delete, a rule with authority.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial, reduce
 
-from replication import events, metrics
 from replication.apply.presenting import Parent, Presenter, refers
+from replication.apply.recording import record
 from replication.apply.residence import Residence
 from replication.apply.tables import Tables
 from replication.core.changes import Change, Key
@@ -64,9 +63,8 @@ class Merger:
                 found += decision.conflicts
                 if decision.row.known:
                     due.add(key)
-            applying.record_conflicts(self.connection, found)
+        record(self.connection, table, found)
         self.presenter.derive(table, due)
-        _observe(table, found)
 
     def _read(self, table: Table, keys: list[Key], by_key: Mapping[Key, list[Change]]) -> dict[Key, Local]:
         rules = self.tables.rules(table)
@@ -155,8 +153,7 @@ class Merger:
             if outlived or not stays:
                 self.presenter.remove(table, key)
                 lost = existence_conflict(table.qualified, key, row.deleted, state.shown.newest, rules)
-                applying.record_conflicts(self.connection, [lost])
-                _observe(table, [lost])
+                record(self.connection, table, [lost])
             if outlived and stays:
                 self.presenter.show(table, key, replace(state, shown=None), row)
             else:
@@ -178,6 +175,8 @@ class Merger:
             return
         if local.visible:
             self.presenter.remove(table, key)
+        else:
+            self.presenter.moved(table, key)  # a child that came with it may be there already
         if row.deleted:
             states.entomb(
                 self.connection, table, key, row, self.tables.rules(table), image=True, passed=_passed(changes)
@@ -206,9 +205,3 @@ def _passed(changes: Sequence[Change]) -> dict[str, str]:
     """Behind what every site must be before the tombstone of these deletes may go."""
     deletes = sorted((change.committed, change.author.origin) for change in changes if change.op == "D")
     return {origin: format_lsn(committed + 1) for committed, origin in deletes}
-
-
-def _observe(table: Table, found: Sequence[Conflict]) -> None:
-    for (kind, resolution), count in Counter((one.type, one.resolution) for one in found).items():
-        metrics.CONFLICTS.labels(kind, resolution).inc(count)
-        events.logger().info(events.CONFLICTS_RECORDED, table=str(table), type=kind, resolution=resolution, count=count)

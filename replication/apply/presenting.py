@@ -10,15 +10,16 @@
 What is shown travels nowhere: it is written under the replication origin, and no stamp moves.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from replication.apply.recording import record
 from replication.apply.tables import Tables
 from replication.core.claims import Appearance, Claim, Hidden, UniqueKey, appearance, lost
 from replication.core.conflicts import Conflict
 from replication.core.merge import Row, lives
-from replication.postgres import applying, claims, rows, states
+from replication.postgres import claims, rows, states
 from replication.postgres.catalog import ForeignKey, Table
 from replication.postgres.connect import Connection
 from replication.postgres.states import NO_NEEDS, Local
@@ -46,7 +47,7 @@ class Presenter:
     connection: Connection
     tables: Tables
     _moved: dict[tuple[str, str], set[Key]] = field(default_factory=dict)
-    """Rows that came into sight or went out of it, and whose children have not been looked after."""
+    """Rows that came into sight or are out of it, and whose children have not been looked after."""
 
     def sharers(self, table: Table, keys: Collection[Key]) -> set[Key]:
         """The rows that claim what one of these claims now."""
@@ -55,15 +56,13 @@ class Presenter:
             found.update(claim.key for claim in claims.claims(self.connection, table, index, sorted(keys)))
         return found
 
-    def show(self, table: Table, key: Key, local: Local, row: Row, passed: Mapping[str, str] = NO_NEEDS) -> bool:
-        """Write a row that exists; True where `derive` must still decide on it."""
-        if not self.tables.is_derived(table) or not self._may_differ(table, local, row):
-            self._write(table, key, local, row, local.appearance, passed)
-            return False
-        keys = [unique for _, unique in self.tables.unique_keys(table)]
-        aside = appearance(row, key, lost=keys, unset=self._references(table))
-        self._write(table, key, local, row, aside, passed)
-        return True
+    def show(self, table: Table, key: Key, local: Local, row: Row, passed: Mapping[str, str] = NO_NEEDS) -> None:
+        """Write a row that exists; `derive` must decide on it afterwards."""
+        after = local.appearance
+        if self.tables.is_derived(table) and self._may_differ(table, local, row):
+            keys = [unique for _, unique in self.tables.unique_keys(table)]
+            after = appearance(row, key, lost=keys, unset=self._references(table))
+        self._write(table, key, local, row, after, passed)
 
     def _may_differ(self, table: Table, local: Local, row: Row) -> bool:
         if not local.exists:
@@ -80,6 +79,10 @@ class Presenter:
     def remove(self, table: Table, key: Key) -> None:
         """Take a row out of its table, because it is dead."""
         states.delete(self.connection, table, key)
+        self.moved(table, key)
+
+    def moved(self, table: Table, key: Key) -> None:
+        """The row came into sight, or is out of it: its children are to be looked after."""
         self._moved.setdefault(table.qualified, set()).add(key)
 
     def _write(
@@ -92,8 +95,8 @@ class Presenter:
         passed: Mapping[str, str] = NO_NEEDS,
     ) -> None:
         states.show(self.connection, table, key, local, row, after, self.tables.rules(table), passed)
-        if local.visible == bool(after.hidden):
-            self._moved.setdefault(table.qualified, set()).add(key)
+        if after.hidden or not local.visible:
+            self.moved(table, key)
 
     # -- what follows from all rows ------------------------------------------------------------------------------------
 
@@ -136,8 +139,8 @@ class Presenter:
         """The rows among these, and among those that claim the same, that are to be shown otherwise than they are."""
         indexes = self.tables.unique_keys(table)
         members = sorted(self.sharers(table, keys) | set(keys))
-        found = states.read(self.connection, table, members, self.tables.rules(table), lock=lock)
-        local = {key: state for key, state in found.items() if state.exists}
+        read = states.read(self.connection, table, members, self.tables.rules(table), lock=lock)
+        local = {key: state for key, state in read.items() if state.exists}
         losses: dict[Key, list[Loss]] = {}
         for index, unique in indexes:
             everybody = claims.claims(self.connection, table, index, members)
@@ -145,31 +148,36 @@ class Presenter:
             for key, holder in lost(everybody).items():
                 losses.setdefault(key, []).append((unique, own[key], holder))
         parents = self._parents_of(table, {key: state.row for key, state in local.items()}, losses, lock=lock)
-        changes = {}
+        changes, found = {}, list[Conflict]()
         for key, state in local.items():
             hidden, unset = self._by_parents(table, parents.get(key, []))
             mine = losses.get(key, [])
             after = appearance(state.row, key, lost=[one for one, _, _ in mine], hidden=hidden, unset=unset)
             if after != state.appearance:
                 changes[key] = (state, after)
-            if lock:
-                self._record(table, key, state.row, mine)
+            found += (_loss(table, key, state.row, one) for one in mine)
+            if after.hidden is Hidden.FALLEN is not state.appearance.hidden:
+                found += self._falls(table, key, state.row, parents[key])
+        if lock:
+            record(self.connection, table, found)
         return changes
 
-    def _record(self, table: Table, key: Key, row: Row, losses: Iterable[Loss]) -> None:
-        found = []
-        for unique, own, holder in losses:
-            column = unique.column or next(name for name in unique.columns)
-            cell = row.cells.get(column)
-            value = cell.value if cell else None
-            rule = f"unique = {unique.outcome}"
-            found.append(
-                Conflict(
-                    table.qualified, key, column, holder.age, own.age, "multiple_unique_conflicts", "keep_local", rule,
-                    value, value,
-                )
-            )  # fmt: skip
-        applying.record_conflicts(self.connection, found)
+    def _falls(
+        self, table: Table, key: Key, row: Row, found: Iterable[tuple[ForeignKey, Parent]]
+    ) -> Iterator[Conflict]:
+        """Each parent that is dead and takes this row along."""
+        rules = self.tables.rules(table)
+        for reference, there in found:
+            parent, parent_key = self.tables.get(reference.parent), refers(table, reference, key, row)
+            if there is Parent.DEAD and rules.parent(reference.name) == "falls" and parent and parent_key:
+                states_of = states.read(self.connection, parent, [parent_key], self.tables.rules(parent), lock=False)
+                column = next((name for name in reference.columns if name in row.cells), "")
+                cell = row.cells.get(column)
+                yield Conflict(
+                    table.qualified, key, column, states_of[parent_key].row.deleted,
+                    cell.stamp.moment if cell else row.base, "foreign_key_missing", "skip", "parent = falls",
+                    None, cell.value if cell else None,
+                )  # fmt: skip
 
     # -- parents -------------------------------------------------------------------------------------------------------
 
@@ -282,6 +290,17 @@ def refers(table: Table, reference: ForeignKey, key: Key, row: Row) -> Key | Non
     parent = tuple(part for part in parts if part is not None)
     itself = reference.parent == table.qualified and parent == key
     return None if None in parts or itself else parent
+
+
+def _loss(table: Table, key: Key, row: Row, loss: Loss) -> Conflict:
+    unique, own, holder = loss
+    column = unique.column or next(iter(unique.columns))
+    cell = row.cells.get(column)
+    value = cell.value if cell else None
+    rule = f"unique = {unique.outcome}"
+    return Conflict(
+        table.qualified, key, column, holder.age, own.age, "multiple_unique_conflicts", "keep_local", rule, value, value
+    )
 
 
 def _gives_up(before: Appearance, after: Appearance) -> bool:

@@ -1,10 +1,11 @@
 """What apply keeps beside the rows: positions, readings, passages, conflicts, what is parked."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
+from psycopg import Cursor
 from psycopg.types.json import Jsonb
 
 from replication.clock import to_datetime, to_us
@@ -173,9 +174,10 @@ def _passage(site: int, row: Sequence[Any]) -> Passage:
     )
 
 
-def record_conflicts(connection: Connection, found: Sequence[Conflict]) -> None:
-    """Keep conflicts, each once however often it is decided."""
-    for conflict in found:
+def record_conflicts(connection: Connection, found: Iterable[Conflict]) -> list[Cursor[Any]]:
+    """Keep conflicts, each once however often it is decided. What is returned has a ``rowcount`` of 1 for those that
+    were not on record; in a pipeline, once it has ended."""
+    return [
         connection.execute(
             "INSERT INTO kuroshio.conflict (nspname, relname, key, column_name, winner, loser, type, resolution, rule,"
             " winner_value, loser_value) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
@@ -193,6 +195,8 @@ def record_conflicts(connection: Connection, found: Sequence[Conflict]) -> None:
             ),
             prepare=True,
         )
+        for conflict in found
+    ]
 
 
 def park(connection: Connection, change: Change, reason: str, detail: str = "") -> None:

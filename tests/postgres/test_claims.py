@@ -22,7 +22,7 @@ from replication.definitions import rules_for
 from replication.errors import UsageError
 from replication.postgres import applying, states
 from replication.postgres.catalog import Table, describe
-from replication.postgres.indexes import constraints
+from replication.postgres.indexes import Constraints, constraints
 from replication.postgres.parameters import register
 from replication.postgres.rows import FastRows
 from sitecfg import Rules, TableRules, UniqueRule
@@ -349,3 +349,30 @@ def test_what_no_column_can_bear_is_refused(house: House, rules: TableRules, say
     table = house.by_name["c"]
     with pytest.raises(UsageError, match=says):
         rules_for(table, constraints(house.pair.alpha, table), rules)
+
+
+def test_a_child_that_came_with_a_parent_which_is_dead_falls_with_it(pair: Pair) -> None:
+    """The child goes set-wise, as its parent is in the same section; the parent is merged, because of its tombstone."""
+    pair.everywhere("CREATE TABLE tree (id int PRIMARY KEY, up int REFERENCES tree)")
+    register(pair.alpha)
+    rules = TableRules(parents={"tree_up_fkey": "falls"})
+    pair.enlist("tree", rules_for(describe(pair.alpha, pair.schema, "tree"), Constraints(), TableRules()))
+    table = describe(pair.alpha, pair.schema, "tree")
+    tables = Tables(pair.alpha, Rules({str(table): rules}))
+    merger = Merger(pair.alpha, 1, list(pair.config.sites), tables, partial(applying.park, pair.alpha))
+    applier = Applier(pair.alpha, tables, merger, FastRows(), 10**18)
+    author = Author("beta", 2, 0, 0, {})
+
+    def change(op: str, key: bytes, at: int, up: bytes | None = None) -> Change:
+        cells = {"up": up} if op == "I" else {}
+        return Change(table.qualified, op, (key,), cells, moment(at, 2), 0, author, saw=(moment(at, 2), 0), committed=1)
+
+    for changes in ([change("D", b"1", 9)], [change("I", b"1", 5), change("I", b"2", 6, b"1")]):
+        with as_applied(pair.alpha), pair.alpha.transaction():
+            pair.run(pair.alpha, "SET LOCAL session_replication_role = replica")
+            applier.apply(list(as_sections(table, changes)), author, careful=False)
+    assert pair.run(pair.alpha, "SELECT id FROM tree") == []
+    query = "SELECT key, hidden FROM kuroshio.tombstone WHERE nspname = %s ORDER BY key"
+    assert pair.run(pair.alpha, query, (pair.schema,)) == [(["1"], ""), (["2"], "fallen")]
+    query = "SELECT key, type, column_name, winner >> 10, loser >> 10 FROM kuroshio.conflict WHERE nspname = %s"
+    assert pair.run(pair.alpha, query, (pair.schema,)) == [(["2"], "foreign_key_missing", "up", 9, 6)]
