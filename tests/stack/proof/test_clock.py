@@ -61,8 +61,11 @@ def test_edits_of_a_site_whose_clock_is_behind_are_not_lost(skewed: Sites) -> No
     assert note(skewed, "shanghai", 1) == ("us, who has seen it", "")
     until("its daemons see the skew, too", lambda: offset(skewed, OFF, "taipei") > 590)
     skewed.run("shanghai", "UPDATE clock.note SET a = 'shanghai' WHERE id = 2")
-    waiting = lambda: {row[1] for row in skewed.parked(OFF)}  # noqa: E731
-    until("the site that is behind lets it wait", lambda: waiting() == {"clock"}, explain=lambda: str(waiting()))
+    until(
+        "the site that is behind lets it wait",
+        lambda: {row[1] for row in skewed.parked(OFF)} == {"clock"},
+        explain=lambda: str(skewed.parked(OFF)),
+    )
     skewed.run(OFF, "UPDATE clock.note SET b = 'us again' WHERE id = 1")
     set_clock(skewed, 0, OFF)
     skewed.converge(TABLE)
