@@ -448,19 +448,19 @@ BEGIN
     head := 'LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp ';
 
     -- It reads tombstones, which a writer may not. Where nothing is added to it, all that it uses is named in full, so that
-    -- a caller's search path cannot reach into it: pinning one costs as much as all the rest. What costs most is to run a
-    -- query at all, so there is one.
+    -- a caller's search path cannot reach into it: pinning one costs as much as all the rest.
     more_inserts := inserts || classes || shown || CASE WHEN parted THEN ' NEW.kuroshio_parts := NULL;' ELSE '' END
         || CASE WHEN claims <> '' THEN ' NEW.kuroshio_claims := NULL;' ELSE '' END;
-    EXECUTE format($$CREATE OR REPLACE FUNCTION kuroshio.%1$I() RETURNS trigger %2$s AS $body$
+    EXECUTE format($$CREATE OR REPLACE FUNCTION kuroshio.%I() RETURNS trigger %s AS $body$
 BEGIN
     IF pg_catalog.pg_replication_origin_session_is_setup() THEN RETURN NEW; END IF;
-    NEW.kuroshio := CASE WHEN EXISTS (SELECT FROM kuroshio.tombstone
-            WHERE nspname OPERATOR(pg_catalog.=) %4$L AND relname OPERATOR(pg_catalog.=) %5$L AND key OPERATOR(pg_catalog.=) ARRAY[%6$s])
-        THEN kuroshio.next_life(%4$L, %5$L, ARRAY[%6$s], %3$s, %7$s) ELSE ARRAY[%3$s, 0] END;%8$s
+    NEW.kuroshio := ARRAY[%s, 0];
+    PERFORM FROM kuroshio.tombstone
+      WHERE nspname OPERATOR(pg_catalog.=) %L AND relname OPERATOR(pg_catalog.=) %L AND key OPERATOR(pg_catalog.=) ARRAY[%s];
+    IF FOUND THEN NEW.kuroshio := kuroshio.next_life(%L, %L, ARRAY[%s], NEW.kuroshio[1], %s); END IF;%s
     RETURN NEW;
 END $body$ $$, 'on_insert_' || suffix, CASE WHEN more_inserts = '' AND plain_key THEN 'LANGUAGE plpgsql SECURITY DEFINER' ELSE head || CASE WHEN plain_key THEN '' ELSE pinned END END,
-        clock, schema_name, table_name, key_text_new, here.number, more_inserts);
+        clock, schema_name, table_name, key_text_new, schema_name, table_name, key_text_new, here.number, more_inserts);
 
     -- It needs no right but its caller's, and no pinned search path: each operator in it is one of built-in types, which
     -- pg_catalog has. Setting a path costs as much as all the rest.
