@@ -247,7 +247,8 @@ CREATE OR REPLACE FUNCTION kuroshio.by_owner_source(rule jsonb, old text, owner 
               FROM jsonb_each(coalesce(rule->'owned_by', '{}') || jsonb_build_object('', rule - 'owned_by'))) AS ruled $gen$;
 
 -- One column's share of the update function, for a row without cells (all that is there is appended in key order) and for
--- one that has some. PL/pgSQL prepares each expression anew in every transaction, so what counts is how many are run.
+-- one that has some. PL/pgSQL prepares each expression anew in every transaction, so what counts is how many functions,
+-- operators and subscripts stand in those that are run.
 CREATE OR REPLACE FUNCTION kuroshio.column_source(relation oid, column_name text, rule jsonb, owner text, first boolean) RETURNS text
     LANGUAGE plpgsql STABLE AS $gen$
 DECLARE
@@ -477,17 +478,20 @@ BEGIN
             USING HINT = 'Insert the row under its new key and delete the old one.', ERRCODE = 'feature_not_supported';
     END IF;
     %s
-    IF cardinality(OLD.kuroshio) = 2 THEN
-        newest := OLD.kuroshio[1];
-        at := greatest(%s, ((newest >> 10) + 1) << 10 | %s);
+    -- Epochs and terms stand among these, and are never greater than the newest moment; (newest | 1023) + 1 is the next
+    -- microsecond.
+    newest := greatest(OLD.kuroshio[1], OLD.kuroshio[4], OLD.kuroshio[6]);
+    IF OLD.kuroshio[3] IS NULL THEN
+        at := greatest(%s, (newest | 1023) + %s);
         stamps := ARRAY[newest, newest]%s
     ELSE
         stamps := OLD.kuroshio;
-        -- Epochs and terms stand among these, and are never greater than the newest moment.
-        newest := CASE WHEN cardinality(stamps) <= 18
-            THEN greatest(stamps[1], stamps[4], stamps[6], stamps[8], stamps[10], stamps[12], stamps[14], stamps[16], stamps[18])
-            ELSE kuroshio.newest(stamps) END;
-        at := greatest(%s, ((newest >> 10) + 1) << 10 | %s);
+        IF stamps[8] IS NOT NULL THEN
+            newest := CASE WHEN cardinality(stamps) <= 18
+                THEN greatest(newest, stamps[8], stamps[10], stamps[12], stamps[14], stamps[16], stamps[18])
+                ELSE kuroshio.newest(stamps) END;
+        END IF;
+        at := greatest(%s, (newest | 1023) + %s);
         stamps[2] := newest;%s
     END IF;
     NEW.kuroshio := stamps;
@@ -495,8 +499,8 @@ BEGIN
 END $body$ $$, 'on_update_' || suffix, key_differs,
         kuroshio.mask_source(relation, replicated.rules) || shown
             || CASE WHEN parted THEN ' NEW.kuroshio_parts := OLD.kuroshio_parts;' ELSE '' END || claims,
-        clock, here.number, coalesce(' || array_remove(ARRAY[' || first_edits || ']::bigint[], NULL);', ';' || first_updates),
-        clock, here.number, updates);
+        clock, here.number + 1, coalesce(' || array_remove(ARRAY[' || first_edits || ']::bigint[], NULL);', ';' || first_updates),
+        clock, here.number + 1, updates);
 
     EXECUTE format($$CREATE OR REPLACE FUNCTION kuroshio.%I() RETURNS trigger %s AS $body$
 DECLARE
