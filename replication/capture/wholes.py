@@ -51,7 +51,7 @@ class Wholes:
         key = [part.encode() for part in parse_array(_text(row["key"])) if part is not None]
         values = [None if cells[name] is None else str(cells[name]).encode() for name in plan.columns[len(key) :]]
         buffer = batch.buffer(plan)
-        buffer.add((*key, *values), stamps.base, 0)
+        buffer.add((*key, *values), stamps.base, stamps.seen)
         note_deciders(buffer, deciders_of(plan, cells))
         buffer.blobs.setdefault(BEFORE, []).append(_text(row["before"]).encode())
         _stamp(buffer, stamps, cells)

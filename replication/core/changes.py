@@ -58,7 +58,8 @@ class Change:
             for stamp in [Stamp(*self.authority.get(name, (0, 0)), self.moments.get(name, self.moment))]
             for base, parts in [self.parts.get(name, (self.moment, NO_PARTS))]
         }
-        return Row(self.life, self.moment if self.op == "I" else 0, cells=cells)
+        row = Row(self.life, self.moment if self.op == "I" else 0, cells=cells)
+        return row.hearing(self.seen) if self.is_whole else row
 
     def to_json(self) -> dict[str, Any]:
         """The parked form."""

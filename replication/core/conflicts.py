@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from replication.core.changes import Change
 from replication.core.merge import Row, RowRules, lives
-from replication.core.rules import BY_STAMP, HAS_PARTS, Cell
+from replication.core.rules import BY_VALUE, HAS_PARTS, Cell
 from replication.core.stamps import BOTTOM, Stamps, cell_id
 
 Concurrent = Callable[[int, Change], bool]
@@ -91,7 +91,7 @@ def _existence(local: Row, change: Change, merged: Row, rules: RowRules, concurr
         saw = change.row(rules).saw
         cells = local.cells.items()
         edits = [cell.stamp.moment for name, cell in cells if not _seen(name, cell, saw, rules)]
-        edits = [moment for moment in edits if concurrent(moment, change)]
+        edits = [moment for moment in [*edits, local.heard] if moment and concurrent(moment, change)]
         edit, delete, kind = max(edits, default=0), change.moment, "delete_origin_differs"
     else:
         seen = any(_seen(name, cell, local.saw, rules) for name, cell in change.row(rules).cells.items())
@@ -108,7 +108,8 @@ def _existence(local: Row, change: Change, merged: Row, rules: RowRules, concurr
 def _seen(name: str, cell: Cell, saw: Stamps, rules: RowRules) -> bool:
     """Does what a delete saw of a cell say that it saw this write, or one that outdoes it?"""
     seen = saw.of(cell_id(name))
-    return cell.stamp <= seen if rules.of(name, cell.stamp.generation) in BY_STAMP else cell.stamp == seen
+    outdone = rules.of(name, cell.stamp.generation) not in HAS_PARTS | BY_VALUE
+    return cell.stamp <= seen if outdone else cell.stamp == seen
 
 
 def _lives(local: Row, change: Change, rules: RowRules, concurrent: Concurrent) -> Iterator[Conflict]:

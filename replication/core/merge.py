@@ -5,14 +5,16 @@
 2. A greater life wins whole: a row inserted after its deletion owes nothing to the earlier one.
 3. Within a life, cells merge by their column's rule, deletes by joining what they saw. Cells go on merging under a
    tombstone, so that a row that comes back is complete.
-4. :func:`lives` decides visibility from the merged state alone.
+4. :func:`lives` decides visibility from the merged state alone. A write brings a deleted row back or does not; it never
+   takes one away that was back: tombstones rely on that (tombstones.py). So the newest write of a life is remembered
+   where nothing of it is left, and a cell whose stamp may become less decides nothing.
 5. A row is ``known`` once its insert was seen. Before that, updates wait (scenario 7).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from replication.core.rules import CELL_RULES, DELETES, Cell, Parts, Write
+from replication.core.rules import BY_VALUE, CELL_RULES, DELETES, Cell, Parts, Write
 from replication.core.stamps import Stamp, Stamps, cell_id, join
 
 
@@ -87,6 +89,8 @@ class Row:
     saw: Stamps = field(default_factory=lambda: Stamps(0))
     """What the deletes had seen."""
     cells: Mapping[str, Cell] = field(default_factory=dict)
+    heard: int = 0
+    """The moment of the newest write of this life, if nothing of it is left and no delete is newer."""
 
     @property
     def known(self) -> bool:
@@ -94,29 +98,39 @@ class Row:
         return self.base != 0
 
     @property
+    def written(self) -> int:
+        """The moment of the newest write."""
+        return max([self.base, self.heard, *(cell.stamp.moment for cell in self.cells.values())])
+
+    @property
     def newest(self) -> int:
         """The greatest moment in this state."""
-        return max([self.base, self.deleted, *(cell.stamp.moment for cell in self.cells.values())])
+        return max(self.written, self.deleted)
 
-    def stamps(self, seen: int) -> Stamps:
+    def hearing(self, moment: int) -> "Row":
+        """The row, and that something was written to it at this moment."""
+        return replace(self, heard=moment) if moment > self.newest else self
+
+    def stamps(self) -> Stamps:
         """The stamps to store with the row."""
         plain = Stamp(0, 0, self.base)
         cells = {cell_id(name): cell.stamp for name, cell in self.cells.items() if cell.stamp != plain}
         masked = frozenset(cell_id(name) for name, cell in self.cells.items() if cell.masked)
-        return Stamps(self.base, seen, self.life, cells, masked)
+        return Stamps(self.base, self.written, self.life, cells, masked)
 
 
 def merge(left: Row, right: Row, rules: RowRules) -> Row:
     """The least state that contains both."""
     if left.life != right.life:
         return max(left, right, key=lambda row: row.life)
-    return Row(
+    merged = Row(
         left.life,
         max(left.base, right.base),
         max(left.deleted, right.deleted),
         join(left.saw, right.saw),
         _merge_cells(left.cells, right.cells, rules),
     )
+    return merged.hearing(max(left.written, right.written))
 
 
 def _merge_cells(left: Mapping[str, Cell], right: Mapping[str, Cell], rules: RowRules) -> dict[str, Cell]:
@@ -133,7 +147,16 @@ def lives(row: Row, rules: RowRules) -> bool:
         return False
     if not row.deleted:
         return True
-    unseen = [cell.stamp.moment for name, cell in row.cells.items() if cell.stamp > row.saw.of(cell_id(name))]
+    later = row.written > row.deleted
+    return DELETES[rules.delete](later or _has_unseen(row, rules), later)
+
+
+def _has_unseen(row: Row, rules: RowRules) -> bool:
+    """Did somebody write what the deletes had not seen? Where a lesser stamp may win, only a later generation tells."""
     if row.base > row.saw.base:
-        unseen.append(row.base)
-    return DELETES[rules.delete](bool(unseen), any(at > row.deleted for at in unseen))
+        return True
+    for name, cell in row.cells.items():
+        seen, stamp = row.saw.of(cell_id(name)), cell.stamp
+        if stamp > seen and (stamp.generation > seen.generation or rules.of(name, stamp.generation) not in BY_VALUE):
+            return True
+    return False

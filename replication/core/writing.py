@@ -37,13 +37,13 @@ class Writer:
             for name, value in values.items()
             if value != before.cells[name].value
         }
-        return replace(before, cells={**before.cells, **edited})
+        return replace(before, cells={**before.cells, **edited}, heard=0 if edited else before.heard)
 
     def delete(self, before: Row, clock_us: int) -> Row:
         """The row under its tombstone, which keeps what this delete saw, and one that the row had outlived."""
         at = self._at(clock_us, max(before.newest, before.saw.newest))
-        seen = replace(before.stamps(0), seen=0)
-        return replace(before, deleted=at, saw=join(before.saw, seen) if before.deleted else seen)
+        seen = replace(before.stamps(), seen=0)
+        return replace(before, heard=0, deleted=at, saw=join(before.saw, seen) if before.deleted else seen)
 
     def _at(self, clock_us: int, newest: int) -> int:
         return moment(max(clock_us, hlc_of(newest) + 1), self.number)

@@ -51,7 +51,7 @@ def _named(query: sql.SQL, table: Table) -> sql.Composed:
 def withhold(connection: Connection, table: Table, key: Key, row: Row, column: str) -> None:
     """Remember why a row is not here, and blank what records of it say."""
     cell = row.cells[column]
-    stamps = Row(row.life, cells={column: cell}).stamps(0).pack()
+    stamps = Row(row.life, cells={column: cell}).stamps().pack()
     value = None if cell.value is None else cell.value.decode()
     connection.execute(
         "INSERT INTO kuroshio.withheld (nspname, relname, key, life, stamps, value) VALUES (%s, %s, %s, %s, %s, %s)"
@@ -89,7 +89,7 @@ def note_move(
     connection.execute(
         "INSERT INTO kuroshio.moved (nspname, relname, key, life, stamps, cells, parts, before)"
         " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-        (*common, row.stamps(0).pack(), Jsonb(cells), folded(row, rules), Jsonb(held)),
+        (*common, row.stamps().pack(), Jsonb(cells), folded(row, rules), Jsonb(held)),
     )
     if row.deleted:
         connection.execute(

@@ -17,7 +17,10 @@ from replication.postgres.connect import Connection
 from replication.postgres.parameters import BigintArray, TextArray
 from replication.wire.columns import Values
 
-_NEWEST = sql.SQL("(CASE cardinality(t.kuroshio) WHEN 2 THEN t.kuroshio[1] ELSE kuroshio.newest(t.kuroshio) END)")
+_NEWEST = sql.SQL(
+    "(CASE cardinality(t.kuroshio) WHEN 2 THEN greatest(t.kuroshio[1], t.kuroshio[2])"
+    " ELSE kuroshio.newest(t.kuroshio) END)"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -224,7 +224,7 @@ CREATE OR REPLACE FUNCTION kuroshio.moment(site int) RETURNS bigint
 CREATE OR REPLACE FUNCTION kuroshio.newest(stamps bigint[]) RETURNS bigint
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE
-    newest bigint := stamps[1];
+    newest bigint := greatest(stamps[1], stamps[2]);
 BEGIN
     FOR i IN 4 .. cardinality(stamps) BY 2 LOOP
         IF stamps[i] > newest THEN newest := stamps[i]; END IF;

@@ -107,7 +107,8 @@ def _local(shown: Row | None, shows: Appearance, buried: Row | None, grave: Appe
         return Local(shown, shown, entombed, shows)
     if buried.life > shown.life:
         return Local(buried, shown, entombed, shows)
-    return Local(replace(shown, deleted=buried.deleted, saw=buried.saw), shown, entombed, shows)
+    both = replace(shown, heard=0, deleted=buried.deleted, saw=buried.saw)
+    return Local(both.hearing(shown.heard), shown, entombed, shows)
 
 
 def _shown(
@@ -122,7 +123,8 @@ def _shown(
     found = dict(zip(table.values, map(_encode, values), strict=True))
     instead = {name: found[name] for name in claims or {} if name in found}
     found |= {name: _encode(value) for name, value in (claims or {}).items() if name in found}
-    return Row(stamps.life, stamps.base, cells=_cells(rules, stamps, found, parts or {})), Appearance(instead=instead)
+    row = Row(stamps.life, stamps.base, cells=_cells(rules, stamps, found, parts or {}))
+    return row.hearing(stamps.seen), Appearance(instead=instead)
 
 
 def _buried(
@@ -138,7 +140,7 @@ def _buried(
     stamps = Stamps.unpack(packed) if packed else Stamps(0)
     found = {name: _encode(value) for name, value in cells.items()}
     row = Row(life, stamps.base, deleted, Stamps.unpack(saw), _cells(rules, stamps, found, parts or {}))
-    return row, Appearance(Hidden(hidden))
+    return row.hearing(stamps.seen), Appearance(Hidden(hidden))
 
 
 def _cells(rules: RowRules, stamps: Stamps, values: Mapping[str, bytes | None], parts: AllParts) -> dict[str, Cell]:
@@ -239,7 +241,7 @@ def _own_columns(table: Table, row: Row, appearance: Appearance, rules: RowRules
     """Replication's own columns of a row."""
     claims = {name: _text(row.cells[name].value) for name in appearance.instead if name in row.cells}
     own = {
-        STAMPS: row.stamps(row.newest).pack(),
+        STAMPS: row.stamps().pack(),
         PARTS: folded(row, rules),
         CLAIMS: Jsonb(claims) if claims else None,
     }
@@ -288,7 +290,7 @@ def entomb(
             row.life,
             row.deleted,
             row.saw.pack(),
-            row.stamps(0).pack() if image else None,
+            row.stamps().pack() if image else None,
             Jsonb(cells),
             folded(row, rules) if image else None,
             Jsonb(dict(passed)),

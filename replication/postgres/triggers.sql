@@ -480,10 +480,10 @@ BEGIN
     %s
     -- Epochs and terms stand among these, and are never greater than the newest moment; (newest | 1023) + 1 is the next
     -- microsecond.
-    newest := greatest(OLD.kuroshio[1], OLD.kuroshio[4], OLD.kuroshio[6]);
+    newest := greatest(OLD.kuroshio[1], OLD.kuroshio[2], OLD.kuroshio[4], OLD.kuroshio[6]);
     IF OLD.kuroshio[3] IS NULL THEN
         at := greatest(%s, (newest | 1023) + %s);
-        stamps := ARRAY[newest, newest]%s
+        stamps := ARRAY[OLD.kuroshio[1], newest]%s
     ELSE
         stamps := OLD.kuroshio;
         IF stamps[8] IS NOT NULL THEN

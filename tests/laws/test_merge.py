@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import permutations
 
 import pytest
@@ -13,7 +14,7 @@ from replication.core.rules import CELL_RULES, DELETES, Cell
 from replication.core.rules.ordered import greater_stamp
 from replication.core.stamps import Stamp, Stamps, cell_id, join
 from sitecfg import rules as configured
-from tests.laws.states import COLUMNS, catches, moments, rows, rules
+from tests.laws.states import COLUMNS, catches, moments, rows, rules, stamps_of_cells
 
 Merge = Callable[[Row, Row, RowRules], Row]
 
@@ -21,7 +22,7 @@ Merge = Callable[[Row, Row, RowRules], Row]
 def state(row: Row) -> tuple[object, ...]:
     """What is compared: what a delete saw counts cell by cell, over the base that it is measured against."""
     seen = [row.saw.of(cell_id(name)) for name in COLUMNS]
-    return row.life, row.base, row.deleted, row.saw.base, seen, [row.cells.get(name) for name in COLUMNS]
+    return row.life, row.base, row.deleted, row.written, row.saw.base, seen, [row.cells.get(name) for name in COLUMNS]
 
 
 def check_commutative(merge_: Merge, left: Row, right: Row, by: RowRules) -> None:
@@ -49,6 +50,13 @@ def check_order_does_not_matter(merge_: Merge, some: Sequence[Row], by: RowRules
     assert len(ends) == 1
 
 
+def check_a_write_takes_no_row_away(merge_: Merge, left: Row, right: Row, by: RowRules) -> None:
+    """A row that is back after a delete goes by a delete only: tombstones rely on that (core/tombstones.py)."""
+    write = replace(right, life=left.life, deleted=0, saw=Stamps(0))
+    if lives(left, by):
+        assert lives(merge_(left, write, by), by)
+
+
 three_rows = st.lists(rows(), min_size=3, max_size=3)
 
 
@@ -70,6 +78,11 @@ def test_merge_is_idempotent(left: Row, right: Row, by: RowRules) -> None:
 @given(three_rows, rules)
 def test_every_order_of_delivery_ends_in_the_same_row(some: list[Row], by: RowRules) -> None:
     check_order_does_not_matter(merge, some, by)
+
+
+@given(rows(), rows(), rules)
+def test_no_write_takes_a_row_away(left: Row, right: Row, by: RowRules) -> None:
+    check_a_write_takes_no_row_away(merge, left, right, by)
 
 
 # -- the twins ---------------------------------------------------------------------------------------------------------
@@ -123,6 +136,10 @@ def values_that_add_up(left: Row, right: Row, by: RowRules) -> Row:
     return replace(merged, cells=_cells(left, right, add)) if left.life == right.life else merged
 
 
+def nothing_heard_of_what_lost(left: Row, right: Row, by: RowRules) -> Row:
+    return replace(merge(left, right, by), heard=0)
+
+
 CAUGHT = [
     (check_commutative, last_arrival_wins),
     (check_commutative, latest_without_its_site),
@@ -144,6 +161,15 @@ one_cell = moments.map(lambda at: Row(1, 1, cells={"name": Cell(Stamp(0, 0, at),
 def test_the_laws_of_three_rows_catch_a_priority_without_an_epoch(law: Callable[..., None]) -> None:
     some = st.lists(one_cell, min_size=3, max_size=3)
     catches(lambda three, by: law(headquarters_unless_older, three, by), some, rules)
+
+
+edited_cell = stamps_of_cells.map(lambda stamp: {"name": Cell(stamp, b"%d" % stamp.moment)})
+edited_row = st.builds(Row, st.just(1), st.just(1), moments, st.just(Stamps(1)), edited_cell)
+
+
+def test_the_law_of_rows_that_are_back_catches_a_merge_that_forgets_what_lost() -> None:
+    law = partial(check_a_write_takes_no_row_away, nothing_heard_of_what_lost)
+    catches(lambda left, right: law(left, right, RowRules()), edited_row, edited_row)
 
 
 # -- what the rules mean -----------------------------------------------------------------------------------------------

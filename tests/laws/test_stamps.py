@@ -65,7 +65,7 @@ def test_a_moment_is_a_clock_and_a_site_ordered_by_the_clock(us: int, site: int)
 
 @given(moments, cells())
 def test_a_rows_stamps_say_what_its_cells_say(base: int, found: dict[str, Cell]) -> None:
-    unpacked = Stamps.unpack(Row(1, base, cells=found).stamps(seen=0).pack())
+    unpacked = Stamps.unpack(Row(1, base, cells=found).stamps().pack())
     assert {name: unpacked.of(cell_id(name)) for name in found} == {name: cell.stamp for name, cell in found.items()}
 
 

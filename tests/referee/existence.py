@@ -1,12 +1,14 @@
 """Whether a row may be there in the end, and whether it must, by its writes and the table's delete rule.
 
 An edit and a delete are concurrent when the delete's author had not seen the edit. What a delete saw raises no row.
+Under ``loses`` a concurrent edit does, but for one of a column whose value decides: that has to be later.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tests.referee.history import Cell, Write
+from tests.referee.history import Cell, Table, Write
+from tests.referee.rules import BY_VALUE
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +30,23 @@ class Existence:
     unseen: Sequence[Unseen]
 
 
-def existence(writes: Sequence[Write], cells: Mapping[str, Cell], rule: str) -> Existence:
+def existence(writes: Sequence[Write], cells: Mapping[str, Cell], table: Table) -> Existence:
     """What the writes of the row's last life allow."""
     deletes = [write for write in writes if write.op == "delete"]
     if not deletes:
         return Existence(may=True, must=True, unseen=())
     born = [write for write in writes if write.op == "insert" and any(write.id in delete.seen for delete in deletes)]
     unseen = [one for cell in cells.values() for one in _unseen(cell, deletes, born)]
-    if rule == "wins" or not unseen:
+    if table.delete == "wins" or not unseen:
         return Existence(may=False, must=False, unseen=unseen)
-    standing = [one.write for one in unseen if not one.outdone]
-    if rule == "stamp":  # who edits what came back after a delete that he has seen is later than it
-        standing = [write for write in standing if all(delete.id in write.seen for delete in deletes)]
-    return Existence(may=True, must=bool(standing), unseen=unseen)
+    must = any(
+        (table.delete == "loses" and table.columns[one.cell.column].name not in BY_VALUE)
+        # Who edits what came back after a delete that he has seen is later than it.
+        or all(delete.id in one.write.seen for delete in deletes)
+        for one in unseen
+        if not one.outdone
+    )
+    return Existence(may=True, must=must, unseen=unseen)
 
 
 def _unseen(cell: Cell, deletes: Sequence[Write], born: Sequence[Write]) -> list[Unseen]:

@@ -193,3 +193,6 @@ ALLOWS: Mapping[str, Callable[[Case], str]] = {
 
 COUNTS_ALL = frozenset({"counter", "set", "append"})
 """Rules under which no write loses."""
+
+BY_VALUE = frozenset({"greatest", "least", "frozen"})
+"""Rules under which not the later of two writes wins."""

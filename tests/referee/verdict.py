@@ -52,7 +52,7 @@ def _judge_life(
     table: Table, writes: Sequence[Write], shown: Values | None, records: Sequence[Record]
 ) -> Iterator[str]:
     cells = _cells(table, writes)
-    found = existence(writes, cells, table.delete)
+    found = existence(writes, cells, table)
     if shown is None and found.must:
         yield "it is gone, and must be there"
     elif shown is not None and not found.may:

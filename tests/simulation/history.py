@@ -177,4 +177,8 @@ class History:
     @staticmethod
     def _state(node: Node) -> dict[Key, object]:
         """What must be equal: the visible rows with their stamps and parts."""
-        return {key: (row.life, row.base, dict(row.cells)) for key, row in node.rows.items() if lives(row, node.rules)}
+        return {
+            key: (row.life, row.base, row.written, dict(row.cells))
+            for key, row in node.rows.items()
+            if lives(row, node.rules)
+        }

@@ -26,6 +26,11 @@ def test_histories_at_four_sites_converge(first: int) -> None:
         History(seed).play(STEPS)
 
 
+def test_a_history_in_which_a_row_was_back_at_one_site_alone() -> None:
+    """Elsewhere a greater generation with an older moment had taken the place of the write that brought it back."""
+    History(1416).play(STEPS)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_histories_at_fifty_sites_converge(seed: int) -> None:
     History(seed, 50).play(1500)

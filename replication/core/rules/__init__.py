@@ -14,8 +14,8 @@ set                  each element's additions and the removals that saw them    
 append               fragments by moment, and which of them were replaced              :mod:`.fragments`
 ===================  ================================================================  =====================
 
-A delete carries what it saw. A cell is concurrent with it when its stamp is above that. ``DELETES`` says when a row
-that was deleted lives on.
+A delete carries the stamps that it saw; a write is concurrent with it when its own is above them. ``DELETES`` says when
+a row that was deleted lives on.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,7 +27,7 @@ from replication.core.rules.fragments import APPEND
 from replication.core.rules.ordered import FROZEN, GREATEST, LATEST, LEAST, OWNER, SITE
 
 __all__ = [
-    "BY_STAMP",
+    "BY_VALUE",
     "CELL_RULES",
     "DELETES",
     "HAS_PARTS",
@@ -52,8 +52,8 @@ CELL_RULES: Mapping[str, Rule] = {
     "append": APPEND,
 }
 
-BY_STAMP = frozenset({"latest", "site", "owner"})
-"""Rules under which a greater stamp outdoes a lesser one. Under the others a write may count whose stamp is lesser."""
+BY_VALUE = frozenset({"greatest", "least", "frozen"})
+"""Rules under which a write with a lesser stamp may win over one with a greater."""
 
 HAS_PARTS = frozenset({"counter", "set", "append"})
 """Rules whose state is more than a stamp and a value."""
@@ -67,5 +67,5 @@ DELETES: Mapping[str, Survives] = {
     "loses": lambda concurrent, later: concurrent,
     "stamp": lambda concurrent, later: later,
 }
-"""Delete rule -> does the row live on, given that some write is concurrent with the delete, and that some such write
-is also later than it."""
+"""Delete rule -> does the row live on, given that some write is concurrent with the delete, and that some write is
+later than it."""
