@@ -5,7 +5,6 @@ Ended by pid, epmd included, so that no test run leaves a process behind.
 
 import os
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
@@ -15,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+from deploy.local import broker_home
 from replication.broker.log import last_message
 from replication.errors import BrokerUnavailable
 
@@ -49,6 +49,9 @@ class PrivateBroker:
         self.port, self._dist_port, self._epmd_port = _free_ports(3)
         self._server: subprocess.Popen[bytes] | None = None
         (folder / "home").mkdir(parents=True)
+        self._program = folder / "rabbitmq"
+        broker_home.check_installed()
+        broker_home.make(self._program)
         (folder / "rabbitmq.conf").write_text(_CONFIGURATION.format(port=self.port, folder=folder))
         (folder / "enabled_plugins").write_text("[].")
         (folder / "advanced.config").write_text("[].")
@@ -59,7 +62,7 @@ class PrivateBroker:
     def start(self, *, wait: bool = True) -> None:
         with (self.folder / "broker.log").open("ab") as log:
             self._server = subprocess.Popen(
-                [_scripts() / "rabbitmq-server"], env=self._environment(),
+                [broker_home.server(self._program)], env=self._environment(),
                 stdout=log, stderr=log, cwd=self.folder, start_new_session=True,
             )  # fmt: skip
         if wait:
@@ -104,7 +107,7 @@ class PrivateBroker:
     def control(self, *words: str) -> str:
         """Run rabbitmqctl and return what it printed."""
         return subprocess.run(
-            [_scripts() / "rabbitmqctl", "--quiet", "--node", self._node, *words],
+            [self._program / "sbin" / "rabbitmqctl", "--quiet", "--node", self._node, *words],
             env=self._environment(), check=True, capture_output=True, text=True, timeout=60,
         ).stdout  # fmt: skip
 
@@ -150,14 +153,6 @@ loopback_users.guest = true
 log.console = false
 log.file.level = warning
 """
-
-
-def _scripts() -> Path:
-    """Where the package keeps its own scripts: the wrapper in /usr/sbin serves only root."""
-    found = sorted(Path("/usr/lib/rabbitmq/lib").glob("rabbitmq_server-*/sbin"))
-    if not found or shutil.which("epmd") is None:
-        raise RuntimeError("RabbitMQ is not installed: apt-get install rabbitmq-server")
-    return found[-1]
 
 
 def _free_ports(count: int) -> list[int]:

@@ -29,11 +29,11 @@ def edit_phone(page: Page, key: str, phone: str) -> None:
 
 def test_a_customer_edited_in_taipei_is_seen_in_the_us(open_at: OpenAt) -> None:
     taipei, us = open_at("taipei"), open_at("us")
-    key = create_customer(taipei, "寧波誠意機械")
-    visit_until_shown(us, "/customers", "寧波誠意機械")
+    key = create_customer(taipei, "基隆順風船務")
+    visit_until_shown(us, "/customers", "基隆順風船務")
     edit_phone(taipei, key, "+886 2 1234 5678")
     visit_until_shown(us, f"/customers/{key}", "+886 2 1234 5678")
-    assert us.get_by_role("heading", level=1).inner_text() == "寧波誠意機械"
+    assert us.get_by_role("heading", level=1).inner_text() == "基隆順風船務"
 
 
 def test_during_a_cut_both_nodes_work_and_say_what_is_missing(stack: Stack, open_at: OpenAt) -> None:

@@ -6,6 +6,7 @@ asked of states that can exist.
 """
 
 from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 from hypothesis import strategies as st
@@ -30,10 +31,8 @@ Step = tuple[str, int, Any]
 
 def steps(rule: str) -> st.SearchStrategy[list[Step]]:
     """Histories of a cell under a rule."""
-    sites = st.sampled_from(SITES)
-    write = st.tuples(st.just("write"), sites, st.sampled_from(VALUES.get(rule, DEFAULT)))
-    hear = st.tuples(st.just("hear"), sites, sites)
-    return st.lists(write | hear, max_size=9)
+    writes, hearings = product(["write"], SITES, VALUES.get(rule, DEFAULT)), product(["hear"], SITES, SITES)
+    return st.lists(st.sampled_from([*writes, *hearings]), max_size=9)
 
 
 def born(rule: Rule, value: bytes | None) -> Cell:

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.wan.client import Lines
-from tests.stack.proof.sites import Sites, until
-from tests.stack.stack import running_stack
+from tests.stack.proof.sites import Sites, running_sites, until
 
 TAIPEI, US, KAOHSIUNG = "taipei", "us", "kaohsiung"
 TABLE = "public.account"
@@ -31,7 +30,8 @@ note = {{ rule = "append", generation = 2, was = "latest" }}
 """
 CREATE = f"""
 CREATE TABLE {TABLE} (id int PRIMARY KEY, credit int, points int NOT NULL DEFAULT 0,
-  stock numeric(12,2) NOT NULL DEFAULT 10, labels text[] NOT NULL DEFAULT '{{new}}', note text NOT NULL DEFAULT '')"""
+  stock numeric(12,2) NOT NULL DEFAULT 10, labels text[] NOT NULL DEFAULT '{{new}}', note text NOT NULL DEFAULT '',
+  owner text)"""
 ROWS = 40
 WRITES = (
     "credit = coalesce(credit, 0) + 1",
@@ -42,24 +42,17 @@ WRITES = (
 )
 
 
-@pytest.fixture
-def sites(tmp_path: Path) -> Iterator[Sites]:
-    with running_stack(tmp_path, sites=(TAIPEI, US, KAOHSIUNG), rules=OLD, infrastructure_only=True) as stack:
-        found = Sites(stack)
-        found.everywhere(CREATE)
-        done = found.replication("init")
-        assert done.returncode == 0, done.stderr
-        found.add_tables(TABLE)
-        stack.up()
-        found.run(TAIPEI, f"INSERT INTO {TABLE} (id) SELECT generate_series(1, {ROWS})")
-        found.converge(TABLE)
-        yield found
-        found.close()
+@pytest.fixture(scope="module")
+def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
+    with running_sites(tmp_path_factory.mktemp("changing"), (TAIPEI, US, KAOHSIUNG), OLD, CREATE) as sites:
+        sites.run(TAIPEI, f"INSERT INTO {TABLE} (id) SELECT generate_series(1, {ROWS})")
+        sites.converge(TABLE)
+        yield sites
 
 
-def put_rules(sites: Sites, rules: str) -> None:
+def rules_file(sites: Sites) -> Path:
     [file] = (sites.stack.config.directory / "rules").glob("*.toml")
-    file.write_text(rules)
+    return file
 
 
 def change_at(sites: Sites, site: str) -> None:
@@ -110,15 +103,19 @@ def is_read(sites: Sites, reader: str, origin: str) -> bool:
     return bool(state == "running")
 
 
+def why_not(sites: Sites, reader: str, origin: str) -> str:
+    return str(sites.value(reader, "SELECT reason FROM kuroshio.reading WHERE origin = %s", (origin,)))
+
+
 def test_the_rules_change_at_one_site_after_another_while_people_write(sites: Sites) -> None:
     first, second = ROWS - 1, ROWS
     sites.stack.wan.cut(Lines(site=US))
     with people_at_work(sites):
-        put_rules(sites, NEW)
+        rules_file(sites).write_text(NEW)
         change_at(sites, TAIPEI)
         sites.run(TAIPEI, f"UPDATE {TABLE} SET stock = stock + 5 WHERE id = {first}")
         until("Kaohsiung waits for the rules", lambda: not is_read(sites, KAOHSIUNG, TAIPEI))
-        assert "never had" in sites.value(KAOHSIUNG, "SELECT reason FROM kuroshio.reading WHERE origin = %s", (TAIPEI,))
+        assert "never had" in why_not(sites, KAOHSIUNG, TAIPEI)
         # Written under the old rules, and late: of what Taipei has begun to count it is not a part.
         sites.run(KAOHSIUNG, f"UPDATE {TABLE} SET stock = 77 WHERE id = {first}")
         # Taipei's word counted for more under the old rules, and the US site's counts under the new ones.
@@ -145,3 +142,23 @@ def require_end(sites: Sites, first: int, second: int) -> None:
     assert ("15.00", "77.00", "generation") in sites.run(TAIPEI, recorded, ([str(first)], "stock"))
     assert ("7", "8", "generation") in sites.run(US, recorded, ([str(second)], "credit"))
     sites.wait_and_verify()
+
+
+def test_what_is_written_under_rules_that_a_site_does_not_have_waits_in_the_open(sites: Sites) -> None:
+    """Pitfall P13: a site that meets another version of the rules waits for it, and does not guess."""
+    key = ROWS + 1
+    sites.run(TAIPEI, f"INSERT INTO {TABLE} (id) VALUES ({key})")
+    sites.converge(TABLE)
+    rules = rules_file(sites)
+    rules.write_text(rules.read_text() + f'owner = {{ rule = "site", site = "{TAIPEI}" }}\n')
+    sites.stack.stop(f"{TAIPEI}-capture")
+    sites.stack.start(f"{TAIPEI}-capture")
+    sites.run(TAIPEI, f"UPDATE {TABLE} SET credit = 7 WHERE id = {key}")
+    until("the reader waits", lambda: not is_read(sites, US, TAIPEI))
+    assert "put the same files into sitecfg/rules" in why_not(sites, US, TAIPEI)
+    assert row(sites, US, key)["credit"] is None
+    for site in sites.names:
+        sites.stack.stop(f"{site}-apply")
+        sites.stack.start(f"{site}-apply")
+    sites.converge(TABLE)
+    assert all(row(sites, site, key)["credit"] == 7 for site in sites.names)

@@ -23,15 +23,16 @@ from deploy.local.stack import Stack
 from deploy.local.supervisor import wait_until
 from deploy.local.wan.client import Lines, WanClient, WanError
 from sitecfg import load
-from tests.stack.conftest import StackFactory
+from tests.stack.stack import running_stack
 
 DEADLINE_SECONDS = 30.0
 TAIPEI, KAOHSIUNG = "taipei", "kaohsiung"
 
 
 @pytest.fixture(scope="module")
-def stack(stack_factory: StackFactory) -> Stack:
-    return stack_factory(infrastructure_only=True)
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with running_stack(tmp_path_factory.mktemp("stack"), infrastructure_only=True, skewed=[KAOHSIUNG]) as stack:
+        yield stack
 
 
 def value(stack: Stack, site: str, query: LiteralString) -> object:
@@ -187,6 +188,19 @@ def test_the_wan_keeps_its_settings_over_a_restart(stack: Stack) -> None:
     assert before["taipei>kaohsiung"]["cut"] == "silence"
     stack.wan.heal()
     stack.wan.shape(rate="full", delay="0ms")
+
+
+def test_a_site_s_clock_follows_its_file_while_it_runs(stack: Stack) -> None:
+    for skew in ("+600", "-600", "+0"):
+        stack.layout.clock(KAOHSIUNG).write_text(f"{skew}\n")
+        until(f"the clock is off by {skew} s", lambda: abs(ahead_seconds(stack) - int(skew)) < 2)  # noqa: B023
+
+
+def ahead_seconds(stack: Stack) -> float:
+    """By how much Kaohsiung's clock is ahead of Taipei's."""
+    now: LiteralString = "select extract(epoch from clock_timestamp())::text"
+    kaohsiung, taipei = (float(str(value(stack, site, now))) for site in (KAOHSIUNG, TAIPEI))
+    return kaohsiung - taipei
 
 
 def _answers(wan: WanClient) -> bool:

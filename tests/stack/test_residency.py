@@ -20,8 +20,7 @@ from replication.broker.reader import StreamReader
 from replication.errors import BrokerUnavailable
 from replication.wire.message import decode
 from sitecfg import load
-from tests.stack.proof.sites import Sites, until
-from tests.stack.stack import running_stack
+from tests.stack.proof.sites import Sites, running_sites, until
 
 HERE, FAR, HEADQUARTERS = "shanghai", "us", "taipei"
 TABLE = "public.person"
@@ -45,16 +44,8 @@ CREATE TABLE public.plain (id text PRIMARY KEY, note text)"""
 
 @pytest.fixture(scope="module")
 def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
-    folder = tmp_path_factory.mktemp("residency")
-    with running_stack(folder, sites=(HEADQUARTERS, HERE, FAR), rules=RULES, infrastructure_only=True) as stack:
-        found = Sites(stack)
-        found.everywhere(CREATE)
-        done = found.replication("init")
-        assert done.returncode == 0, done.stderr
-        found.add_tables(TABLE, "public.plain")
-        stack.up()
-        yield found
-        found.close()
+    with running_sites(tmp_path_factory.mktemp("residency"), (HEADQUARTERS, HERE, FAR), RULES, CREATE) as sites:
+        yield sites
 
 
 def test_a_peer_cannot_read_what_is_made_for_another(sites: Sites) -> None:

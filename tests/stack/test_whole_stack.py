@@ -2,6 +2,7 @@
 
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from deploy.local.cli import main
 from deploy.local.programs import DAEMONS, WEB, names
 from deploy.local.stack import Stack
 from deploy.local.supervisor import wait_until
-from tests.stack.conftest import StackFactory
+from tests.stack.stack import running_stack
 
 SITES = ("taipei", "kaohsiung", "shanghai", "us")
 RULES = Path(__file__).resolve().parents[2] / "sitecfg" / "rules" / "crm.toml"
@@ -23,8 +24,9 @@ WATCHED_SECONDS = 20.0
 
 
 @pytest.fixture(scope="module")
-def stack(stack_factory: StackFactory) -> Stack:
-    return stack_factory(sites=SITES, rules=RULES.read_text(), app=True)
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with running_stack(tmp_path_factory.mktemp("whole"), sites=SITES, rules=RULES.read_text(), app=True) as stack:
+        yield stack
 
 
 def crossings(stack: Stack) -> set[tuple[str, str]]:

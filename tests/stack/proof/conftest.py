@@ -6,18 +6,15 @@ import pytest
 
 from deploy.local.programs import DAEMONS, INFRASTRUCTURE, names
 from deploy.local.supervisor import RUNNING
-from tests.stack.proof.sites import Sites, until
-from tests.stack.stack import running_stack
+from tests.stack.proof.sites import Sites, running_sites, until
 
 FOUR = ("taipei", "kaohsiung", "shanghai", "us")
 
 
 @pytest.fixture(scope="package")
 def four_sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
-    with running_stack(tmp_path_factory.mktemp("proof"), sites=FOUR) as stack:
-        sites = Sites(stack)
+    with running_sites(tmp_path_factory.mktemp("proof"), FOUR) as sites:
         yield sites
-        sites.close()
 
 
 @pytest.fixture

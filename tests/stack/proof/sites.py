@@ -4,13 +4,16 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import psycopg
 
 from deploy.local.layout import ROOT
 from deploy.local.stack import Stack
+from tests.stack.stack import running_stack
 
 Row = tuple[Any, ...]
 Held = TypeVar("Held")
@@ -119,6 +122,20 @@ class Sites:
     def close(self) -> None:
         for session in self._sessions.values():
             session.close()
+
+
+@contextmanager
+def running_sites(
+    folder: Path, names: Sequence[str], rules: str = "", create: str = "", *, skewed: Iterable[str] = ()
+) -> Iterator[Sites]:
+    """Sites that are up, with the tables that the rules name, as `create` makes them, under replication."""
+    with running_stack(folder, sites=names, rules=rules, skewed=skewed) as stack:
+        sites = Sites(stack)
+        if rules:
+            sites.everywhere(create)
+            sites.add_tables(*stack.config.rules.replicated)
+        yield sites
+        sites.close()
 
 
 def until(

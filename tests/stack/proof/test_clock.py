@@ -8,27 +8,19 @@ from collections.abc import Iterator
 
 import pytest
 
-from deploy.local.stack import Stack
-from tests.stack.conftest import StackFactory
-from tests.stack.proof.sites import Sites, until
+from tests.stack.proof.sites import Sites, running_sites, until
 
 SITES = ("taipei", "shanghai", "us")
 OFF = "us"
 TABLE = "clock.note"
+RULES = f'[table."{TABLE}"]'
+CREATE = f"CREATE SCHEMA clock; CREATE TABLE {TABLE} (id int PRIMARY KEY, a text, b text)"
 
 
 @pytest.fixture(scope="module")
-def stack(stack_factory: StackFactory) -> Stack:
-    return stack_factory(sites=SITES, skewed=SITES)
-
-
-@pytest.fixture(scope="module")
-def skewed(stack: Stack) -> Iterator[Sites]:
-    sites = Sites(stack)
-    sites.everywhere("CREATE SCHEMA clock; CREATE TABLE clock.note (id int PRIMARY KEY, a text, b text)")
-    sites.add_tables(TABLE)
-    yield sites
-    sites.close()
+def skewed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
+    with running_sites(tmp_path_factory.mktemp("clock"), SITES, RULES, CREATE, skewed=SITES) as sites:
+        yield sites
 
 
 def set_clock(sites: Sites, seconds: int, *names: str) -> None:

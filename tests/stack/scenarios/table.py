@@ -38,7 +38,7 @@ def create() -> str:
 
 def rules() -> str:
     """The rules file."""
-    return "\n".join(_rules(delete) for delete in sorted(DELETES))
+    return "\n".join([*(_rules(delete) for delete in sorted(DELETES)), f'[table."{WITNESS}"]'])
 
 
 def _rules(delete: str) -> str:

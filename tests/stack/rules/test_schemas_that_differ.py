@@ -1,31 +1,12 @@
 """Sites that change their schema on different days, on running sites: nothing stops, and all is there in the end
 (scenario 14)."""
 
-from collections.abc import Iterator
-
-import pytest
-
 from tests.stack.proof.sites import Sites, until
-from tests.stack.stack import running_stack
 
 TAIPEI, US, KAOHSIUNG = "taipei", "us", "kaohsiung"
-TABLE = "public.person"
+TABLE = "public.employee"
 RULES = f'[table."{TABLE}"]\nrenamed = {{ name = "full_name" }}\n'
 CREATE = f"CREATE TABLE {TABLE} (id int PRIMARY KEY, name text, phone text, visits smallint NOT NULL DEFAULT 0)"
-
-
-@pytest.fixture(scope="module")
-def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
-    folder = tmp_path_factory.mktemp("schemas")
-    with running_stack(folder, sites=(TAIPEI, US, KAOHSIUNG), rules=RULES, infrastructure_only=True) as stack:
-        found = Sites(stack)
-        found.everywhere(CREATE)
-        done = found.replication("init")
-        assert done.returncode == 0, done.stderr
-        found.add_tables(TABLE)
-        stack.up()
-        yield found
-        found.close()
 
 
 def row(sites: Sites, site: str, key: int, columns: str) -> tuple[object, ...]:

@@ -1,12 +1,9 @@
 """The rules whose state is more than one value's, on running sites: what both sites did during a cut counts."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from deploy.local.programs import names
-from tests.stack.proof.sites import Sites, until
-from tests.stack.stack import running_stack
+from tests.stack.proof.sites import Sites
 
 HERE, THERE = "taipei", "us"
 TABLE = "public.stock"
@@ -27,20 +24,6 @@ CREATE = f"""
 CREATE TABLE {TABLE} (id int PRIMARY KEY, owner text NOT NULL, amount numeric(12,2) NOT NULL DEFAULT 10,
   tags text[] NOT NULL DEFAULT '{{new}}', numbers int[] NOT NULL DEFAULT '{{}}', note text, last_seen date,
   first_seen timestamptz, serial text, price int)"""
-
-
-@pytest.fixture(scope="module")
-def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
-    folder = tmp_path_factory.mktemp("more-rules")
-    with running_stack(folder, sites=(HERE, THERE, "kaohsiung"), rules=RULES, infrastructure_only=True) as stack:
-        found = Sites(stack)
-        found.everywhere(CREATE)
-        done = found.replication("init")
-        assert done.returncode == 0, done.stderr
-        found.add_tables(TABLE)
-        stack.up()
-        yield found
-        found.close()
 
 
 def concurrently(sites: Sites, key: int, *writes: tuple[str, str], owner: str = HERE) -> None:
@@ -111,23 +94,3 @@ def test_a_row_that_comes_back_brings_its_counts(sites: Sites) -> None:
     sites.converge(TABLE)
     assert everywhere(sites, 102, "amount::text") == "13.00"
     sites.wait_and_verify()
-
-
-def test_what_is_written_under_rules_that_a_site_does_not_have_waits_in_the_open(sites: Sites) -> None:
-    """Pitfall P13: a site that meets another version of the rules waits for it, and does not guess."""
-    sites.run(HERE, f"INSERT INTO {TABLE} (id, owner) VALUES (103, %s)", (HERE,))
-    sites.converge(TABLE)
-    [file] = (sites.stack.config.directory / "rules").glob("*.toml")
-    file.write_text(file.read_text() + f'[table."{TABLE}".column.owner]\nrule = "site"\nsite = "{HERE}"\n')
-    sites.stack.stop(f"{HERE}-capture")
-    sites.stack.start(f"{HERE}-capture")
-    sites.run(HERE, f"UPDATE {TABLE} SET price = 7 WHERE id = 103")
-    state = "SELECT state, reason FROM kuroshio.reading WHERE origin = %s"
-    until("the reader waits", lambda: sites.run(THERE, state, (HERE,))[0][0] == "stopped")
-    assert "put the same files into sitecfg/rules" in sites.run(THERE, state, (HERE,))[0][1]
-    assert sites.value(THERE, f"SELECT price FROM {TABLE} WHERE id = 103") is None
-    for site in sites.names:
-        sites.stack.stop(f"{site}-apply")
-        sites.stack.start(f"{site}-apply")
-    sites.converge(TABLE)
-    assert everywhere(sites, 103, "price") == 7

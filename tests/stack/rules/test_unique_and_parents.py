@@ -1,12 +1,7 @@
 """Scenarios 9 and 10 on running sites: rows that claim one key, and children whose parent was deleted elsewhere."""
 
-from collections.abc import Iterator
-
-import pytest
-
 from deploy.local.programs import names
 from tests.stack.proof.sites import Sites, until
-from tests.stack.stack import running_stack
 
 HERE, THERE, THIRD = SITES = "taipei", "us", "kaohsiung"
 PERSON, TAG, LINK, CITY, TASK = TABLES = "public.person", "public.tag", "public.link", "public.city", "public.task"
@@ -31,20 +26,6 @@ CREATE TABLE {TAG} (id int PRIMARY KEY, name text, part int, UNIQUE NULLS NOT DI
 CREATE TABLE {LINK} (id int PRIMARY KEY, person_id int NOT NULL REFERENCES {PERSON} ON DELETE CASCADE,
   tag_id int NOT NULL REFERENCES {TAG} ON DELETE RESTRICT, UNIQUE (person_id, tag_id));
 CREATE TABLE {TASK} (id int PRIMARY KEY, person_id int REFERENCES {PERSON} ON DELETE CASCADE)"""
-
-
-@pytest.fixture(scope="module")
-def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
-    folder = tmp_path_factory.mktemp("unique")
-    with running_stack(folder, sites=SITES, rules=RULES, infrastructure_only=True) as stack:
-        found = Sites(stack)
-        found.everywhere(CREATE)
-        done = found.replication("init")
-        assert done.returncode == 0, done.stderr
-        found.add_tables(*TABLES)
-        stack.up()
-        yield found
-        found.close()
 
 
 def at_first(sites: Sites, statements: str) -> None:

@@ -6,7 +6,6 @@ import pytest
 
 from deploy.local.programs import names
 from tests.stack.proof.sites import Sites, until
-from tests.stack.stack import running_stack
 
 HEADQUARTERS, BRANCH = "taipei", "us"
 TABLE = "public.account"
@@ -19,24 +18,11 @@ credit = {{ rule = "site", site = "{HEADQUARTERS}" }}
 phone = {{ rule = "owner" }}
 [table."{TABLE}".groups]
 price = ["amount", "currency"]
+[table."public.visit"]
 """
 CREATE = f"""
 CREATE TABLE {TABLE} (id int PRIMARY KEY, owner text NOT NULL, credit int, phone text, amount int, currency text);
 CREATE TABLE public.visit (id int PRIMARY KEY, account int NOT NULL REFERENCES {TABLE})"""
-
-
-@pytest.fixture(scope="module")
-def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
-    folder = tmp_path_factory.mktemp("rules")
-    with running_stack(folder, sites=(HEADQUARTERS, BRANCH), rules=RULES, infrastructure_only=True) as stack:
-        found = Sites(stack)
-        found.everywhere(CREATE)
-        done = found.replication("init")
-        assert done.returncode == 0, done.stderr
-        found.add_tables(TABLE, "public.visit")
-        stack.up()
-        yield found
-        found.close()
 
 
 @pytest.fixture
@@ -83,7 +69,8 @@ def test_headquarters_beats_whatever_is_concurrent_however_late_and_often(apart:
         apart.run(BRANCH, f"UPDATE {TABLE} SET credit = {credit} WHERE id = 2")
     meet(apart)
     assert row(apart, BRANCH, 2, "credit") == (7,)
-    recorded = "SELECT resolution, rule, winner_value, loser_value FROM kuroshio.conflict WHERE key = '{2}' ORDER BY 4"
+    recorded = "SELECT resolution, rule, winner_value, loser_value FROM kuroshio.conflict"
+    recorded += " WHERE relname = 'account' AND key = '{2}' ORDER BY 4"
     lost = [("keep_local", "site", "7", "8"), ("keep_local", "site", "7", "9")]
     until("both lost edits are on record", lambda: apart.run(HEADQUARTERS, recorded) == lost)
 
