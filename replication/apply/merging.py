@@ -102,6 +102,8 @@ class Merger:
         if column is None or not residence.is_kept_out(merged):
             return False
         kept = residence.without_values(merged)
+        if local.exists:
+            residence.hand_over(key, local.row, rules)
         if local.visible:
             self.presenter.remove(table, key)
         if kept.deleted:

@@ -64,13 +64,14 @@ def save_place(connection: Connection, header: Header, stream: str, offset: int)
     """Move an origin's position; belongs in the transaction of its rows."""
     connection.execute(
         "INSERT INTO kuroshio.position AS p (origin, incarnation, lsn, xid, commit_time, published_at,"
-        " changes, stream, stream_offset)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (origin) DO UPDATE SET incarnation ="
+        " changes, stream, stream_offset, rules)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (origin) DO UPDATE SET incarnation ="
         " excluded.incarnation,"
         " lsn = excluded.lsn, xid = CASE excluded.xid WHEN 0 THEN p.xid ELSE excluded.xid END,"
         " commit_time = coalesce(excluded.commit_time, p.commit_time), published_at = excluded.published_at,"
         " changes = greatest(p.changes, excluded.changes), stream = excluded.stream, stream_offset ="
-        " excluded.stream_offset",
+        " excluded.stream_offset,"
+        " rules = excluded.rules, rules_from = CASE p.rules WHEN excluded.rules THEN p.rules_from ELSE p.lsn END",
         (
             header.origin,
             header.incarnation,
@@ -81,6 +82,7 @@ def save_place(connection: Connection, header: Header, stream: str, offset: int)
             header.changes_total,
             stream,
             offset,
+            header.rules_version,
         ),
         prepare=True,
     )

@@ -10,6 +10,7 @@ from replication.core.merge import Row, RowRules
 from replication.core.rules import Cell
 from replication.core.stamps import BOTTOM, SITE_MASK, Stamps, cell_id, cell_key, mask_key
 from replication.core.views import NEVER, Reach, TableView, Values
+from replication.core.widening import Widening
 from replication.postgres.catalog import Constant, Table
 from replication.postgres.connect import Connection
 from replication.postgres.parameters import TextArray
@@ -83,19 +84,33 @@ def note_move(
     connection: Connection, table: Table, key: Key, row: Row, rules: RowRules, before: Sequence[Values]
 ) -> None:
     """Have capture pass on who may see a row now: the row as it stands, and what its deciding columns held before."""
-    cells = {name: None if cell.value is None else cell.value.decode() for name, cell in row.cells.items()}
     held = [{name: None if value is None else value.decode() for name, value in one.items()} for one in before]
+    _note(connection, table, key, row, rules, held)
+
+
+def note_owed(
+    connection: Connection, table: Table, key: Key, row: Row, rules: RowRules, widening: Widening
+) -> list[str]:
+    """Have capture send a row to the sites to which a change of the rules lets it go; return these."""
+    sites = widening.owed({name: cell.value for name, cell in row.cells.items()})
+    if sites and (row.known or row.deleted):
+        _note(connection, table, key, row, rules, sorted({widening.views[site] for site in sites}))
+    return sites
+
+
+def _note(connection: Connection, table: Table, key: Key, row: Row, rules: RowRules, before: Sequence[object]) -> None:
+    cells = {name: None if cell.value is None else cell.value.decode() for name, cell in row.cells.items()}
     common = (*table.qualified, _texts(key), row.life)
     connection.execute(
         "INSERT INTO kuroshio.moved (nspname, relname, key, life, stamps, cells, parts, before)"
         " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-        (*common, row.stamps().pack(), Jsonb(cells), folded(row, rules), Jsonb(held)),
+        (*common, row.stamps().pack(), Jsonb(cells), folded(row, rules), Jsonb(before)),
     )
     if row.deleted:
         connection.execute(
             "INSERT INTO kuroshio.moved (nspname, relname, key, life, deleted, saw, cells, before)"
             " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-            (*common, row.deleted, row.saw.pack(), Jsonb(cells), Jsonb(held)),
+            (*common, row.deleted, row.saw.pack(), Jsonb(cells), Jsonb(before)),
         )
 
 

@@ -11,7 +11,7 @@ from itertools import product
 
 from psycopg import sql
 
-from replication.audience import deciding, view_for
+from replication.audience import audience_for, deciding
 from replication.core.views import Sight, TableView
 from replication.postgres.catalog import Constant, Table
 from sitecfg import Rules
@@ -84,7 +84,7 @@ class Entitled:
 
 def entitled(table: Table, rules: Rules, sites: Sequence[str]) -> Entitled | None:
     """Who is entitled to what; None where everybody is to everything."""
-    views = {site: view_for(rules, site).of(table.qualified) for site in sites}
+    views = audience_for(rules, sites, table.qualified)
     if all(view.is_everything for view in views.values()):
         return None
     declared = rules.table(str(table))
