@@ -17,7 +17,7 @@ SITES = (1, 2, 3)
 BASE = moment(1, 1)
 VALUES: dict[str, tuple[bytes | None, ...]] = {
     "counter": (b"0.00", b"5.00", b"-3.00", b"12.50"),
-    "set": (b"{}", b"{a}", b"{a,b}", b"{b,c}", b'{a,"b c"}'),
+    "set": (b"{}", b"{a}", b"{a,b}", b"{b,c}", b'{a,"b c"}', None),
     "append": (b"", b"a", b"ab", b"abc", b"x", None),
     "greatest": (b"1", b"10", b"9.5", b"-2", None),
     "least": (b"2017-03-01 00:00:00", b"2016-02-29 00:00:00", b"2017-03-02 09:00:00", b"0044-03-15 00:00:00 BC", None),
@@ -31,7 +31,8 @@ Step = tuple[str, int, Any]
 def steps(rule: str) -> st.SearchStrategy[list[Step]]:
     """Histories of a cell under a rule."""
     sites = st.sampled_from(SITES)
-    write = st.tuples(st.just("write"), sites, st.sampled_from(VALUES.get(rule, DEFAULT)))
+    values = {*VALUES.get(rule, DEFAULT), None}
+    write = st.tuples(st.just("write"), sites, st.sampled_from(sorted(values, key=repr)))
     hear = st.tuples(st.just("hear"), sites, sites)
     return st.lists(write | hear, max_size=9)
 
