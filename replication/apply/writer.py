@@ -28,7 +28,7 @@ from replication.core.progress import Position, Step, format_lsn, step
 from replication.core.stamps import hlc_of, join_moments
 from replication.definitions import require_known
 from replication.errors import InvariantError
-from replication.postgres import applying, capturing, tombstones
+from replication.postgres import applying, capturing, staging, tombstones
 from replication.postgres.applying import Place, Reading
 from replication.postgres.connect import Connection, connect
 from replication.postgres.parameters import register
@@ -72,6 +72,8 @@ class Writer:
         self._lock_seconds = 0.0
         self._retrying = False
         self._horizon: Horizon | None = None
+        self._committed: dict[str, int] = {}
+        """Origin -> where the last of its transactions ends that was applied since this process has begun."""
 
     def open(self) -> None:
         """Connect, and read where each origin stands."""
@@ -194,21 +196,21 @@ class Writer:
         part = header.part
         assert part is not None
         if not part.is_last:
-            applying.stage_part(connection, header, one.body)
+            staging.stage(connection, header, one.body)
             applying.move_hint(connection, header.origin, one.stream, one.stream_offset)
             places[header.origin] = replace(place, stream=one.stream, stream_offset=one.stream_offset)
             return True
         if header.to_lsn > place.position.lsn:  # not applied before
-            if applying.staged_parts(connection, header.origin, part.xid) < part.number:
+            if staging.count(connection, header.origin, part.xid, part.number) < part.number:
                 raise InvariantError(f"{header.origin}: parts of transaction {part.xid} are missing")
             author, moments = self._author(header), [_moments(one.sections)]
-            for body in applying.staged_bodies(connection, header.origin, part.xid):
+            for body in staging.bodies(connection, header.origin, part.xid, part.number):
                 staged = decode_sections(read_header(body, lambda *_: None)[1])
                 self._applier.apply(unapplied(staged, place.position.lsn), author, careful=careful)
                 moments.append(_moments(staged))
             self._applier.apply(unapplied(one.sections, place.position.lsn), author, careful=careful)
             self._advance(one, places, join_moments(moments))
-        applying.drop_parts(connection, header.origin, part.xid)
+        staging.drop(connection, header.origin, part.xid)
         return True
 
     def _advance(self, one: Incoming, places: dict[str, Place], moments: tuple[int, int]) -> None:
@@ -256,6 +258,7 @@ class Writer:
             if header.last_commit_us:
                 metrics.APPLIED_COMMIT.labels(header.origin).set(to_datetime(header.last_commit_us).timestamp())
             if header.transactions:
+                self._committed[header.origin] = max(self._committed.get(header.origin, 0), header.to_lsn)
                 metrics.COMMIT_LATENCY.labels(header.origin).observe(max(0.0, (now - header.last_commit_us) / 1e6))
 
     # -- now and then --------------------------------------------------------------------------------------------------
@@ -284,6 +287,7 @@ class Writer:
         peers = [name for name in self._config.sites if name != self._site.name]
         with self._connection.transaction():
             metrics.TOMBSTONES.set(tombstones.collect(self._connection, list(self._config.sites)))
+            staging.collect(self._connection, self._committed)
             applying.drop_passages(self._connection, self._site.name, peers)
 
     def _retry_parked(self) -> None:
