@@ -1,9 +1,10 @@
 """From the rules of the configuration to what each site may see (replication/core/views.py)."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from replication.core import views
 from replication.core.views import ALWAYS, NEVER, Mask, Reach, TableView, View
+from replication.core.widening import Audience
 from sitecfg import Config
 from sitecfg.rules import Rules, Share, TableRules
 
@@ -12,6 +13,11 @@ def view_for(rules: Rules, site: str) -> View:
     """What a site may see of every other's rows."""
     tables = {_split(name): _table_view(rules.table(name), site) for name in rules.replicated}
     return View({name: view for name, view in tables.items() if not view.is_everything})
+
+
+def audience_for(rules: Rules, sites: Collection[str], table: tuple[str, str]) -> Audience:
+    """What each site sees of a table."""
+    return {site: view_for(rules, site).of(table) for site in sites}
 
 
 def views_of_peers(config: Config, own: str) -> dict[str, View]:

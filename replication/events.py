@@ -24,6 +24,7 @@ CHANGE_PARKED = "change_parked"
 CLOCK_ADRIFT = "clock_adrift"
 BATCH_RETRIED = "batch_retried"
 BATCH_BISECTED = "batch_bisected"
+WIDENING_SENT = "widening_sent"
 CONFLICTS_RECORDED = "conflicts_recorded"
 
 

@@ -27,7 +27,7 @@ from replication.postgres import applying
 from replication.postgres.catalog import ForeignKey, Table
 from replication.postgres.connect import Connection
 from replication.postgres.rows import FastRows, Rows, missing_parents
-from replication.wire.message import MOMENT_OF, Section
+from replication.wire.message import MOMENT_OF, WHOLE, Section
 
 
 def is_of_the_moment(fault: psycopg.Error) -> bool:
@@ -135,6 +135,8 @@ class Applier:
         lax = {name for index, _ in self.tables.unique_keys(table) if not index.immediate for name in index.columns}
         residence = self.tables.residence(table)
         if not lax.isdisjoint(section.columns) or not (residence is None or residence.is_common(section)):
+            return False
+        if WHOLE in section.extra:
             return False
         if section.op == "U":
             return "life" not in section.extra and not section.blobs and len(section.columns) > len(table.key)

@@ -102,6 +102,8 @@ class Merger:
         if column is None or not residence.is_kept_out(merged):
             return False
         kept = residence.without_values(merged)
+        if local.exists:
+            residence.hand_over(key, local.row, rules)
         if local.visible:
             self.presenter.remove(table, key)
         if kept.deleted:
@@ -121,10 +123,17 @@ class Merger:
         for key, local in states.read(self.connection, table, list(keys), rules).items():
             row = residence.masked(local.row)
             if residence.here.rows == NEVER:
-                self.presenter.remove(table, key)
+                self._forget(table, key, local)
             elif not self._keep_out(residence, key, local, ()) and row != local.row:
                 self._write(table, key, local, row, [])
         self.presenter.derive(table, due)
+
+    def _forget(self, table: Table, key: Key, local: Local) -> None:
+        """Take a row away of which nothing needs to be known here."""
+        if local.visible:
+            self.presenter.remove(table, key)
+        elif local.exists:
+            states.disinter(self.connection, table, key)
 
     def _missing_parent(self, table: Table, key: Key, row: Row) -> str:
         rules = self.tables.rules(table)

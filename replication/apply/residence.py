@@ -12,18 +12,19 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from replication.audience import deciding, view_for
+from replication.audience import audience_for, deciding
 from replication.core.changes import Change, Key
 from replication.core.masking import conceal
 from replication.core.merge import Row, RowRules, merge
 from replication.core.rules import Cell
 from replication.core.views import Mask, TableView, Values, changes_for
+from replication.core.widening import Widening
 from replication.postgres import residency
 from replication.postgres.catalog import Table
 from replication.postgres.connect import Connection
 from replication.postgres.masks import shown
 from replication.postgres.states import NOTHING, Local
-from replication.wire.message import MASK_OF, WHOLE, Section
+from replication.wire.message import MASK_OF, Section
 from sitecfg import Rules
 
 
@@ -36,11 +37,13 @@ class Residence:
     here: TableView
     others: Sequence[TableView]
     deciding: tuple[str, ...]
+    widening: Widening | None = None
+    """What this site has yet to send of it because the rules have changed."""
 
     def is_common(self, section: Section) -> bool:
         """May a section go set-wise? Not where it may move a row, or touch what is masked here."""
         if section.op == "I":
-            return WHOLE not in section.extra
+            return True
         touched = {*self.deciding, *self.here.cells}
         return touched.isdisjoint(section.columns) and not any(name.startswith(MASK_OF) for name in section.extra)
 
@@ -89,6 +92,11 @@ class Residence:
         if self.here.rows.column is not None and not local.visible:
             residency.release(self.connection, self.table, key)
 
+    def hand_over(self, key: Key, row: Row, rules: RowRules) -> None:
+        """A row is taken away here: who is owed it gets it now."""
+        if self.widening is not None:
+            residency.note_owed(self.connection, self.table, key, row, rules, self.widening)
+
     def note(self, key: Key, local: Row, merged: Row, changes: Sequence[Change], rules: RowRules) -> None:
         """Pass a move on to those whom it concerns."""
         after = self._values(merged)
@@ -115,11 +123,11 @@ def replace_value(cell: Cell, value: bytes | None) -> Cell:
 
 
 def residence_of(
-    connection: Connection, table: Table, rules: Rules, sites: Sequence[str], own: str
+    connection: Connection, table: Table, rules: Rules, sites: Sequence[str], own: str, widening: Widening | None
 ) -> Residence | None:
     """A table's readers; None where everybody receives everything."""
-    views = {site: view_for(rules, site).of(table.qualified) for site in sites}
+    views = audience_for(rules, sites, table.qualified)
     if all(view.is_everything for view in views.values()):
         return None
     others = list({repr(view.as_data()): view for site, view in views.items() if site != own}.values())
-    return Residence(connection, table, views[own], others, deciding(rules.table(str(table))))
+    return Residence(connection, table, views[own], others, deciding(rules.table(str(table))), widening)

@@ -1,12 +1,13 @@
 """What this site's tables are, remembered: their columns, their rules, and parents before children."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from replication.apply.residence import Residence, residence_of
 from replication.core.claims import UniqueKey
 from replication.core.merge import RowRules
 from replication.core.rules import RAISES_EPOCH
+from replication.core.widening import Widening
 from replication.errors import UsageError
 from replication.postgres.catalog import ForeignKey, Table, describe
 from replication.postgres.connect import Connection
@@ -25,6 +26,8 @@ class Tables:
     sites: Sequence[str] = ()
     """All of them, by name, and"""
     own: str = ""
+    widenings: Mapping[Name, Widening] = field(default_factory=dict)
+    """What this site has yet to send because the rules of who receives what have changed."""
     _tables: dict[Name, Table | None] = field(default_factory=dict)
     _dropped: dict[Name, frozenset[str]] = field(default_factory=dict)
     _rules: dict[Name, RowRules] = field(default_factory=dict)
@@ -65,7 +68,9 @@ class Tables:
         """What this site may have of a table; None where everybody has everything."""
         name = table.qualified
         if name not in self._residences:
-            self._residences[name] = residence_of(self.connection, table, self.declared, self.sites, self.own)
+            self._residences[name] = residence_of(
+                self.connection, table, self.declared, self.sites, self.own, self.widenings.get(name)
+            )
         return self._residences[name]
 
     def compared(self, table: Table, columns: tuple[str, ...]) -> list[str]:
@@ -133,6 +138,11 @@ class Tables:
             parents = {key.parent for key in table.foreign_keys} - {name} if table else set()
             self._ranks[name] = 1 + max((self.rank(parent) for parent in parents), default=-1)
         return self._ranks[name]
+
+    def know_widenings(self, widenings: Mapping[Name, Widening]) -> None:
+        """What this site has yet to send is this."""
+        self.widenings = widenings
+        self._residences.clear()
 
     def forget(self) -> None:
         """The schema may have changed."""

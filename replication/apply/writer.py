@@ -20,6 +20,7 @@ from replication.apply.applier import Applier, is_of_the_moment
 from replication.apply.incoming import Incoming
 from replication.apply.merging import Merger
 from replication.apply.sections import unapplied
+from replication.apply.sharing import Sharing
 from replication.apply.tables import Tables
 from replication.clock import now_us, pause, to_datetime
 from replication.core.changes import Author, Change
@@ -27,9 +28,8 @@ from replication.core.progress import Position, Step, format_lsn, step
 from replication.core.stamps import hlc_of, join_moments
 from replication.definitions import require_known
 from replication.errors import InvariantError
-from replication.postgres import applying, capturing, residency, tombstones
+from replication.postgres import applying, capturing, staging, tombstones
 from replication.postgres.applying import Place, Reading
-from replication.postgres.catalog import split_name
 from replication.postgres.connect import Connection, connect
 from replication.postgres.parameters import register
 from replication.postgres.rows import FastRows
@@ -45,7 +45,6 @@ _SETTLE_SECONDS = 2.0
 _RETRY_PARKED_SECONDS = 2.0
 _NOTHING_PARKED_SECONDS = 3.0
 _PARKED_AT_ONCE = 2000
-_LEAVING_AT_ONCE = 1000
 _LOCK_SECONDS = 0.5
 """Less than a user's deadlock_timeout (1 s): who waits for apply, which waits for them, must not become the victim."""
 _GIVES_WAY_TIMES = 20
@@ -66,12 +65,15 @@ class Writer:
         self.inbox: queue.Queue[Incoming] = queue.Queue(maxsize=16)
         self._connection: Connection
         self._applier: Applier
+        self._sharing: Sharing
         self.places: dict[str, Place] = {}
         self.rules_known: frozenset[str] = frozenset()
         self._next_tick = self._next_collect = self._next_parked = self._next_settle = 0.0
         self._lock_seconds = 0.0
-        self._retrying = self._obeyed = False
+        self._retrying = False
         self._horizon: Horizon | None = None
+        self._committed: dict[str, int] = {}
+        """Origin -> where the last of its transactions ends that was applied since this process has begun."""
 
     def open(self) -> None:
         """Connect, and read where each origin stands."""
@@ -88,6 +90,7 @@ class Writer:
         merger = Merger(connection, self._site.number, list(self._config.sites), tables, self._park)
         ahead = int(self._site.limits.clock_ahead_seconds * 1_000_000)
         self._applier = Applier(connection, tables, merger, FastRows(), ahead)
+        self._sharing = Sharing(connection, self._config, self._site.name, tables, merger)
         self._connection = connection
         self._lock_seconds = 0.0
         self._horizon = None
@@ -193,21 +196,21 @@ class Writer:
         part = header.part
         assert part is not None
         if not part.is_last:
-            applying.stage_part(connection, header, one.body)
+            staging.stage(connection, header, one.body)
             applying.move_hint(connection, header.origin, one.stream, one.stream_offset)
             places[header.origin] = replace(place, stream=one.stream, stream_offset=one.stream_offset)
             return True
         if header.to_lsn > place.position.lsn:  # not applied before
-            if applying.staged_parts(connection, header.origin, part.xid) < part.number:
+            if staging.count(connection, header.origin, part.xid, part.number) < part.number:
                 raise InvariantError(f"{header.origin}: parts of transaction {part.xid} are missing")
             author, moments = self._author(header), [_moments(one.sections)]
-            for body in applying.staged_bodies(connection, header.origin, part.xid):
+            for body in staging.bodies(connection, header.origin, part.xid, part.number):
                 staged = decode_sections(read_header(body, lambda *_: None)[1])
                 self._applier.apply(unapplied(staged, place.position.lsn), author, careful=careful)
                 moments.append(_moments(staged))
             self._applier.apply(unapplied(one.sections, place.position.lsn), author, careful=careful)
             self._advance(one, places, join_moments(moments))
-        applying.drop_parts(connection, header.origin, part.xid)
+        staging.drop(connection, header.origin, part.xid)
         return True
 
     def _advance(self, one: Incoming, places: dict[str, Place], moments: tuple[int, int]) -> None:
@@ -255,6 +258,7 @@ class Writer:
             if header.last_commit_us:
                 metrics.APPLIED_COMMIT.labels(header.origin).set(to_datetime(header.last_commit_us).timestamp())
             if header.transactions:
+                self._committed[header.origin] = max(self._committed.get(header.origin, 0), header.to_lsn)
                 metrics.COMMIT_LATENCY.labels(header.origin).observe(max(0.0, (now - header.last_commit_us) / 1e6))
 
     # -- now and then --------------------------------------------------------------------------------------------------
@@ -270,7 +274,7 @@ class Writer:
         if now >= self._next_settle:
             self._next_settle = now + _SETTLE_SECONDS
             self._settle()
-            self._leave()
+        self._sharing.step()
         if now >= self._next_parked:
             self._next_parked = now + _RETRY_PARKED_SECONDS
             self._retry_parked()
@@ -283,6 +287,7 @@ class Writer:
         peers = [name for name in self._config.sites if name != self._site.name]
         with self._connection.transaction():
             metrics.TOMBSTONES.set(tombstones.collect(self._connection, list(self._config.sites)))
+            staging.collect(self._connection, self._committed)
             applying.drop_passages(self._connection, self._site.name, peers)
 
     def _retry_parked(self) -> None:
@@ -310,28 +315,6 @@ class Writer:
             if seen is not None:
                 self._settle_all(seen)
             self._horizon = tombstones.horizon(self._connection)
-
-    def _leave(self) -> None:
-        """Take away what was written here and is not shared with this site."""
-        if not self._obeyed:
-            self._obey()
-            self._obeyed = True
-        with self._connection.transaction():
-            for name, keys in residency.leaving(self._connection).items():
-                table = self._applier.tables.get(name)
-                if table is not None:
-                    self._applier.merger.leave(table, keys)
-
-    def _obey(self) -> None:
-        """Take away what was here before the rules in force were: they let this site have no more than they say."""
-        tables, names = self._applier.tables, self._config.rules.replicated
-        for table in filter(None, (tables.get(split_name(name)) for name in names)):
-            residence = tables.residence(table)
-            if residence is not None:
-                for keys in residency.beyond(self._connection, table, residence.here).values():
-                    for start in range(0, len(keys), _LEAVING_AT_ONCE):
-                        with self._connection.transaction():
-                            self._applier.merger.leave(table, keys[start : start + _LEAVING_AT_ONCE])
 
     def _settle_all(self, seen: Horizon) -> None:
         with self._connection.transaction():

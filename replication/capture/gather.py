@@ -147,8 +147,8 @@ class Batch:
         self.claims |= other.claims
 
     def sections(self) -> list[Section]:
-        """The sections for who sees everything, and needs no whole rows (replication/capture/narrowing.py)."""
-        return [buffer.section() for buffer in self.buffers.values() if buffer.rows and not buffer.plan.is_whole]
+        """The sections of a message."""
+        return [buffer.section() for buffer in self.buffers.values() if buffer.rows]
 
     def moments(self) -> tuple[int, int]:
         """The least and the greatest moment of what was written here."""

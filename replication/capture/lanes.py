@@ -106,8 +106,9 @@ class Lanes:
         if batch.part is not None or batch.end_lsn > self.live.published_lsn:
             self.changes += batch.changes
         header = self._header(self.live, "part" if batch.part else "changes", now_us)
-        self._describe(header, batch)
+        # Not the last part ends where it begins: it must not take the one lane to where the other is.
         header.from_lsn = min(self.live.published_lsn, self.packed.published_lsn)
+        self._describe(header, batch)
         body = encode(header, batch.sections(), self.sign, LIVE_LEVEL)
         for lane in (self.live, self.packed):
             if header.to_lsn > lane.published_lsn or (batch.part and not batch.part[2]):

@@ -3,7 +3,8 @@
 1. A row that the view does not admit is left out. A column that it hides is there as a mask, marked, with its stamp.
 2. Deletes and updates are decided by the row's own columns, as they stand after the change.
 3. Where who may see a row has changed, the row travels *whole* to those who see more or less of it than before. To
-   those who see it no more goes what says so, the deciding cell and nothing else. Whole rows are made for nobody else.
+   those who see it no more goes what says so, the deciding cell and nothing else. Where the rules have changed, it
+   travels whole to the views that it names. Whole rows are made for nobody else.
 """
 
 import json
@@ -16,7 +17,8 @@ from replication.core.views import Mask, Sight, TableView, View
 from replication.wire.message import MASK_OF, MOMENT_OF, PARTS_OF, WHOLE, Op
 
 BEFORE = "before"
-"""The blob of whole rows that says what their deciding columns held before: JSON, a list of objects."""
+"""The blob of whole rows that says what their deciding columns held before: JSON, a list of objects; or the names of
+the views that see more of it by a change of the rules."""
 Conceal = Callable[[tuple[str, str], str, Mask, bytes | None], bytes | None]
 """(table, column, mask, value) -> what stands for the value."""
 
@@ -82,8 +84,10 @@ class Narrower:
             into.buffers[id(withdrawn.plan)] = withdrawn
 
     def _before(self, plan: Plan, table: TableView, body: bytes | None) -> list[Sight]:
-        found: list[dict[str, str | None]] = json.loads(body or b"[]")
-        rows = [[old.get(name) for name in plan.deciding] for old in found]
+        found: list[dict[str, str | None] | str] = json.loads(body or b"[]")
+        if self.view.name in found:
+            return [Sight(admits=False)]
+        rows = [[old.get(name) for name in plan.deciding] for old in found if not isinstance(old, str)]
         return [self._sight(plan, table, tuple(None if v is None else v.encode() for v in row)) for row in rows]
 
     def _withdrawals(self, buffer: Buffer, indices: list[int], column: str) -> Buffer:

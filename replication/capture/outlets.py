@@ -16,20 +16,19 @@ QUIET_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Outlet:
-    """One view's lanes. Without ``narrower`` it is the view of everything."""
+    """One view's lanes."""
 
     view: str
     lanes: Lanes
-    narrower: Narrower | None
+    narrower: Narrower
 
     def put(self, batch: Batch, now_us: int) -> None:
         """Publish what the view may have of a batch."""
-        if self.narrower is not None:
-            batch = self.narrower.narrow(batch)
-            is_due = not 0 <= now_us - self.lanes.live.published_us < QUIET_SECONDS * 1_000_000
-            if not (batch.buffers or batch.part or batch.fenced or batch.claims or is_due):
-                self.lanes.pass_over(batch)
-                return
+        batch = self.narrower.narrow(batch)
+        is_due = not 0 <= now_us - self.lanes.live.published_us < QUIET_SECONDS * 1_000_000
+        if not (batch.buffers or batch.part or batch.fenced or batch.claims or is_due):
+            self.lanes.pass_over(batch)
+            return
         self.lanes.put(batch, now_us)
 
 

@@ -174,6 +174,7 @@ class Session:
         for outlet in self._outlets.every:
             if tails.views[outlet.view].is_new:
                 outlet.lanes.start(announcement, tails.views[outlet.view].live_lsn, now_us())
+        capturing.record_rules(self._connection, self._tools.config.rules.version)
         names = [view.name for view in self._tools.views]
         unread = [
             stream_name(own.name, own.incarnation, n, view) for view in own.views.difference(names) for n in LANES
@@ -203,7 +204,7 @@ class Session:
             self._streams[stream_name(own.name, own.incarnation, lane.name, view.name)] = lane
         publish = partial(self._publish, view.name)
         lanes = Lanes(live, packed, publish, self._header, self._tools.sign, tail.changes)
-        return Outlet(view.name, lanes, self._tools.narrower(self._connection, view) if view.name else None)
+        return Outlet(view.name, lanes, self._tools.narrower(self._connection, view))
 
     def _superseded(self) -> list[str]:
         """The lanes of the logs before this one, where every peer has applied all that this one does not hold. Who

@@ -56,6 +56,11 @@ class RowRules:
             return left if mine > theirs else right
         return CELL_RULES[self.of(column, mine)].join(left, right)
 
+    def shown(self, column: str, value: bytes | None) -> bytes | None:
+        """What a row shows that is inserted with a value: what a write of it shows where nothing was."""
+        rule, nothing = CELL_RULES[self.of(column)], Stamp(0, 0, 0)
+        return rule.write(Cell(nothing, None, rule.unfold({}, None, 0)), Write(value, 1)).value
+
     def write(self, column: str, before: Cell, write: Write) -> Cell:
         """The state after a local write, which is of the present generation whatever it finds."""
         now = self.generation(column)

@@ -61,11 +61,14 @@ class TableView:
         return self.rows == ALWAYS and not self.cells
 
     @property
+    def reaches(self) -> list[Reach]:
+        """When its rows, and each of its cells, are seen."""
+        return [self.rows, *(reach for reach, _ in self.cells.values())]
+
+    @property
     def deciding(self) -> frozenset[str]:
         """The columns that it is decided by."""
-        return frozenset(
-            reach.column for reach in [self.rows, *(pair[0] for pair in self.cells.values())] if reach.column
-        )
+        return frozenset(reach.column for reach in self.reaches if reach.column)
 
     def sight(self, values: Values) -> Sight:
         """What is seen of a row with these values."""
@@ -79,12 +82,23 @@ class TableView:
         cells = {name: [_as_data(reach), *mask] for name, (reach, mask) in self.cells.items()}
         return [_as_data(self.rows), cells]
 
+    @classmethod
+    def from_data(cls, data: Any) -> "TableView":
+        """The view that these data are of."""
+        rows, cells = data
+        return cls(_reach(rows), {name: (_reach(reach), Mask(*mask)) for name, (reach, *mask) in cells.items()})
+
 
 WHOLE_TABLE = TableView()
 
 
 def _as_data(reach: Reach) -> Any:
     return [reach.always, reach.column, sorted(value.decode() for value in reach.refused)]
+
+
+def _reach(data: Any) -> Reach:
+    always, column, refused = data
+    return Reach(always, column, frozenset(value.encode() for value in refused))
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,4 +54,5 @@ class Writer:
         has_authority, _ = self.authority(name, whole)
         epoch, now = int(has_authority and self.rules.of(name) in ("site", "owner")), self.rules.generation(name)
         stamp = Stamp(0, epoch, row.base).in_generation(now)
-        return Cell(stamp, value, self.rules.unfold(name, {}, value, row.base, now))
+        shown = self.rules.shown(name, value)
+        return Cell(stamp, shown, self.rules.unfold(name, {}, shown, row.base, now))

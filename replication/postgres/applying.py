@@ -1,9 +1,9 @@
 """What apply keeps beside the rows: positions, readings, passages, conflicts, what is parked."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from psycopg import Cursor
 from psycopg.types.json import Jsonb
@@ -64,13 +64,14 @@ def save_place(connection: Connection, header: Header, stream: str, offset: int)
     """Move an origin's position; belongs in the transaction of its rows."""
     connection.execute(
         "INSERT INTO kuroshio.position AS p (origin, incarnation, lsn, xid, commit_time, published_at,"
-        " changes, stream, stream_offset)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (origin) DO UPDATE SET incarnation ="
+        " changes, stream, stream_offset, rules)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (origin) DO UPDATE SET incarnation ="
         " excluded.incarnation,"
         " lsn = excluded.lsn, xid = CASE excluded.xid WHEN 0 THEN p.xid ELSE excluded.xid END,"
         " commit_time = coalesce(excluded.commit_time, p.commit_time), published_at = excluded.published_at,"
         " changes = greatest(p.changes, excluded.changes), stream = excluded.stream, stream_offset ="
-        " excluded.stream_offset",
+        " excluded.stream_offset,"
+        " rules = excluded.rules, rules_from = CASE p.rules WHEN excluded.rules THEN p.rules_from ELSE p.lsn END",
         (
             header.origin,
             header.incarnation,
@@ -81,6 +82,7 @@ def save_place(connection: Connection, header: Header, stream: str, offset: int)
             header.changes_total,
             stream,
             offset,
+            header.rules_version,
         ),
         prepare=True,
     )
@@ -254,45 +256,11 @@ def count_parked(connection: Connection) -> dict[str, int]:
     return {str(reason): int(str(count)) for reason, count in rows}
 
 
-def stage_part(connection: Connection, header: Header, body: bytes) -> None:
-    """Keep a part of a large transaction until its last part is here."""
-    assert header.part is not None
-    connection.execute(
-        "INSERT INTO kuroshio.staged_part (origin, xid, part, body) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
-        (header.origin, header.part.xid, header.part.number, body),
-    )
-
-
 def move_hint(connection: Connection, origin: str, stream: str, offset: int) -> None:
     """Read on from here after a cut: what lies before is applied or staged. The position itself does not move."""
     connection.execute(
         "UPDATE kuroshio.position SET stream = %s, stream_offset = %s WHERE origin = %s", (stream, offset, origin)
     )
-
-
-def staged_parts(connection: Connection, origin: str, xid: int) -> int:
-    """How many parts are staged."""
-    row = connection.execute(
-        "SELECT count(*) FROM kuroshio.staged_part WHERE origin = %s AND xid = %s", (origin, xid)
-    ).fetchone()
-    return int(str(row[0])) if row else 0
-
-
-def staged_bodies(connection: Connection, origin: str, xid: int) -> Iterator[bytes]:
-    """The staged parts, one in memory at a time."""
-    for number in range(staged_parts(connection, origin, xid)):
-        row = connection.execute(
-            "SELECT body FROM kuroshio.staged_part WHERE origin = %s AND xid = %s AND part = %s",
-            (origin, xid, number),
-            binary=True,
-        ).fetchone()
-        assert row is not None
-        yield cast(bytes, row[0])
-
-
-def drop_parts(connection: Connection, origin: str, xid: int) -> None:
-    """The transaction is applied."""
-    connection.execute("DELETE FROM kuroshio.staged_part WHERE origin = %s AND xid = %s", (origin, xid))
 
 
 def held_rows(connection: Connection) -> dict[tuple[str, str], list[tuple[bytes, ...]]]:

@@ -107,6 +107,11 @@ def record_views(connection: Connection, names: Collection[str]) -> None:
     connection.execute("UPDATE kuroshio.capture SET views = %s", (sorted(names),))
 
 
+def record_rules(connection: Connection, version: str) -> None:
+    """Keep the version of the rules under which this site writes from here on."""
+    connection.execute("UPDATE kuroshio.capture SET rules = %s", (version,))
+
+
 def pass_on(connection: Connection) -> None:
     """Send what apply has noted of rows whose readers changed (replication/postgres/residency.sql)."""
     connection.execute("SELECT kuroshio.pass_on()")

@@ -1,6 +1,7 @@
 """What a site keeps of rows that it is not shared (any more), and of moves that it has to pass on (residency.sql)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from psycopg import sql
@@ -10,6 +11,7 @@ from replication.core.merge import Row, RowRules
 from replication.core.rules import Cell
 from replication.core.stamps import BOTTOM, SITE_MASK, Stamps, cell_id, cell_key, mask_key
 from replication.core.views import NEVER, Reach, TableView, Values
+from replication.core.widening import Widening
 from replication.postgres.catalog import Constant, Table
 from replication.postgres.connect import Connection
 from replication.postgres.parameters import TextArray
@@ -83,43 +85,97 @@ def note_move(
     connection: Connection, table: Table, key: Key, row: Row, rules: RowRules, before: Sequence[Values]
 ) -> None:
     """Have capture pass on who may see a row now: the row as it stands, and what its deciding columns held before."""
-    cells = {name: None if cell.value is None else cell.value.decode() for name, cell in row.cells.items()}
     held = [{name: None if value is None else value.decode() for name, value in one.items()} for one in before]
+    _note(connection, table, key, row, rules, held)
+
+
+def note_owed(
+    connection: Connection, table: Table, key: Key, row: Row, rules: RowRules, widening: Widening
+) -> list[str]:
+    """Have capture send a row to the sites to which a change of the rules lets it go; return these."""
+    sites = widening.owed({name: cell.value for name, cell in row.cells.items()})
+    if sites and (row.known or row.deleted):
+        _note(connection, table, key, row, rules, sorted({widening.views[site] for site in sites}))
+    return sites
+
+
+def _note(connection: Connection, table: Table, key: Key, row: Row, rules: RowRules, before: Sequence[object]) -> None:
+    cells = {name: None if cell.value is None else cell.value.decode() for name, cell in row.cells.items()}
     common = (*table.qualified, _texts(key), row.life)
     connection.execute(
         "INSERT INTO kuroshio.moved (nspname, relname, key, life, stamps, cells, parts, before)"
         " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-        (*common, row.stamps().pack(), Jsonb(cells), folded(row, rules), Jsonb(held)),
+        (*common, row.stamps().pack(), Jsonb(cells), folded(row, rules), Jsonb(before)),
     )
     if row.deleted:
         connection.execute(
             "INSERT INTO kuroshio.moved (nspname, relname, key, life, deleted, saw, cells, before)"
             " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-            (*common, row.deleted, row.saw.pack(), Jsonb(cells), Jsonb(held)),
+            (*common, row.deleted, row.saw.pack(), Jsonb(cells), Jsonb(before)),
         )
 
 
 def beyond(connection: Connection, table: Table, view: TableView, most: int | None = None) -> dict[str, list[Key]]:
     """The rows that this site has and may not see (under ""), and those where a column shows what should be masked, by
-    column. What the site wrote itself it may show, in a column and in a table that is shared with others alone."""
-    refused = _refused(table, view.rows)
-    mine = _own(sql.SQL("kuroshio[1]"))
+    column; hidden rows too. What the site wrote itself it may show, in a column and in a table that is shared with
+    others alone."""
+    found: dict[str, list[Key]] = {}
+    for place in (shown_rows(table), hidden_rows(table)):
+        for name, condition in _beyond(place, table, view).items():
+            if keys := _keys(connection, place, condition, most):
+                found.setdefault(name, []).extend(keys)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where rows stand."""
+
+    source: sql.Composable
+    key: sql.Composable
+    """As text, an array."""
+    stamps: sql.Composable
+    value: Callable[[str], sql.Composable]
+    """The text of a column, by its first name."""
+
+
+def shown_rows(table: Table) -> Place:
+    """The rows of a table."""
+    key = sql.SQL(", ").join(sql.SQL("{}::text").format(table.here(name)) for name in table.key)
+    return Place(
+        sql.SQL("{} WHERE true").format(table.quoted),
+        sql.SQL("ARRAY[{}]").format(key),
+        sql.SQL("kuroshio"),
+        lambda name: sql.SQL("{}::text").format(table.here(name)),
+    )
+
+
+def hidden_rows(table: Table) -> Place:
+    """The rows of a table that exist and are not shown (replication/core/claims.py)."""
+    condition = sql.SQL("kuroshio.tombstone WHERE nspname = {} AND relname = {} AND hidden <> ''")
+    return Place(
+        condition.format(Constant(table.schema), Constant(table.name)),
+        sql.SQL("key"),
+        sql.SQL("stamps"),
+        lambda name: sql.SQL("(cells->>{})").format(Constant(name)),
+    )
+
+
+def _beyond(place: Place, table: Table, view: TableView) -> dict[str, sql.Composable]:
+    """The conditions of the rows that are not to be there, and of the columns."""
+    refused = _refused(place, view.rows)
     if view.rows == NEVER:
-        refused = sql.SQL("NOT {}").format(mine)
+        refused = sql.SQL("NOT {}").format(_own(sql.SQL("{}[1]").format(place.stamps)))
     conditions: dict[str, sql.Composable] = {"": refused}
     for name, (reach, _) in view.cells.items():
         if name in table.types:
-            moment = sql.SQL("coalesce(nullif(kuroshio.get(kuroshio, {}), 0), kuroshio[1])").format(
-                Constant(cell_key(name))
+            moment = sql.SQL("coalesce(nullif(kuroshio.get({0}, {1}), 0), {0}[1])").format(
+                place.stamps, Constant(cell_key(name))
             )
-            conditions[name] = sql.SQL("NOT {} AND {} AND kuroshio.get(kuroshio, {}) = 0 AND NOT {}").format(
-                refused,
-                _refused(table, reach),
-                Constant(mask_key(name)),
-                _own(moment),
+            conditions[name] = sql.SQL("NOT {} AND {} AND kuroshio.get({}, {}) = 0 AND NOT {}").format(
+                refused, _refused(place, reach), place.stamps, Constant(mask_key(name)), _own(moment)
             )
-    found = {name: _keys(connection, table, condition, most) for name, condition in conditions.items()}
-    return {name: keys for name, keys in found.items() if keys}
+    return conditions
 
 
 _OWN = sql.SQL("({moment} > {bottom} AND {moment} & {site_mask} = (SELECT number FROM kuroshio.site))")
@@ -130,17 +186,16 @@ def _own(moment: sql.Composable) -> sql.Composed:
     return _OWN.format(moment=moment, bottom=Constant(BOTTOM), site_mask=Constant(SITE_MASK))
 
 
-def _refused(table: Table, reach: Reach) -> sql.Composable:
+def _refused(place: Place, reach: Reach) -> sql.Composable:
     """The condition of the rows that it does not reach."""
     if reach.column is None:
         return sql.SQL("{}").format(Constant(not reach.always))
     values = Constant(sorted(value.decode() for value in reach.refused))
-    return sql.SQL("coalesce({}::text = ANY ({}::text[]), false)").format(table.here(reach.column), values)
+    return sql.SQL("coalesce({} = ANY ({}::text[]), false)").format(place.value(reach.column), values)
 
 
-def _keys(connection: Connection, table: Table, condition: sql.Composable, most: int | None) -> list[Key]:
-    parts = sql.SQL(", ").join(sql.SQL("{}::text").format(table.here(name)) for name in table.key)
-    query = sql.SQL("SELECT ARRAY[{}] FROM {} WHERE {} ORDER BY 1 LIMIT %s").format(parts, table.quoted, condition)
+def _keys(connection: Connection, place: Place, condition: sql.Composable, most: int | None) -> list[Key]:
+    query = sql.SQL("SELECT {} FROM {} AND {} ORDER BY 1 LIMIT %s").format(place.key, place.source, condition)
     rows: list[Any] = connection.execute(query, (most,)).fetchall()
     return [tuple(part.encode() for part in key) for (key,) in rows]
 

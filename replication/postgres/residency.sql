@@ -15,8 +15,8 @@ CREATE TABLE IF NOT EXISTS kuroshio.whole (
     stamps       bigint[],
     cells        jsonb NOT NULL,               -- column -> text form
     parts        jsonb,
-    before       jsonb NOT NULL                -- what the deciding columns held: a list of objects
-);
+    before       jsonb NOT NULL                -- what the deciding columns held, a list of objects; or, where the rules
+);                                             -- changed and not the row, the names of the views that see more of it
 
 -- The same, of moves that apply has seen: apply's own writes are never captured, so capture passes these on.
 CREATE TABLE IF NOT EXISTS kuroshio.moved (LIKE kuroshio.whole INCLUDING ALL);
@@ -39,6 +39,22 @@ CREATE TABLE IF NOT EXISTS kuroshio.leaving (
     relname      text NOT NULL,
     key          text[] NOT NULL
 );
+
+-- What each site sees of a table, by the rules: those in force since all that they let anybody have was sent, oldest first,
+-- and those in force now. Where there are several, this site sends what it owes (replication/apply/sharing.py).
+CREATE TABLE IF NOT EXISTS kuroshio.audience (
+    nspname      text NOT NULL,
+    relname      text NOT NULL,
+    audiences    jsonb NOT NULL,
+    passed       int NOT NULL,                 -- up to where that is sent
+    reached      text[],
+    PRIMARY KEY (nspname, relname)
+);
+
+-- Under which version of the rules each origin, and this site, writes; and where that begins.
+ALTER TABLE kuroshio.position ADD COLUMN IF NOT EXISTS rules text NOT NULL DEFAULT '';
+ALTER TABLE kuroshio.position ADD COLUMN IF NOT EXISTS rules_from pg_lsn NOT NULL DEFAULT '0/0';
+ALTER TABLE kuroshio.capture ADD COLUMN IF NOT EXISTS rules text NOT NULL DEFAULT '';
 
 -- The views that this site's streams are made for.
 ALTER TABLE kuroshio.capture ADD COLUMN IF NOT EXISTS views text[] NOT NULL DEFAULT '{""}';

@@ -214,6 +214,8 @@ CREATE TABLE IF NOT EXISTS kuroshio.staged_part (
     PRIMARY KEY (origin, xid, part)
 );
 ALTER TABLE kuroshio.staged_part ALTER COLUMN body SET STORAGE EXTERNAL;
+ALTER TABLE kuroshio.staged_part ADD COLUMN IF NOT EXISTS incarnation text NOT NULL DEFAULT '';
+ALTER TABLE kuroshio.staged_part ADD COLUMN IF NOT EXISTS behind pg_lsn;     -- what was committed before ends here at the latest
 
 -- Now, in µs since 2000-01-01 UTC. date_part gives a double with 53 bits: exact to the microsecond until 2255.
 CREATE OR REPLACE FUNCTION kuroshio.moment(site int) RETURNS bigint

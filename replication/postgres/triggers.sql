@@ -316,10 +316,12 @@ CREATE OR REPLACE FUNCTION kuroshio.edit_source(relation oid, column_name text, 
     SELECT format('CASE WHEN %1$s THEN %2$s END, CASE WHEN %1$s THEN at END', kuroshio.group_differs_source(relation, column_name, rule),
                   kuroshio.cell_key(coalesce(rule->>'cell', column_name), 0)) $gen$;
 
--- The form in which a rule shows what was typed. What an earlier generation left stays as it is.
+-- The form in which a rule shows what was typed: a sum is never NULL. What an earlier generation left stays as it is.
 CREATE OR REPLACE FUNCTION kuroshio.shown_source(column_name text, type text, rule jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE AS $gen$
-    SELECT CASE WHEN rule->>'rule' IS DISTINCT FROM 'set' THEN ''
+    SELECT CASE WHEN rule->>'rule' = 'counter' THEN format($$
+    IF NEW.%1$I IS NULL AND (TG_OP = 'INSERT' OR OLD.%1$I IS NOT NULL) THEN NEW.%1$I := 0; END IF;$$, column_name)
+                WHEN rule->>'rule' IS DISTINCT FROM 'set' THEN ''
                 WHEN rule ? 'generation' THEN format($$
     IF TG_OP = 'INSERT' OR NEW.%1$I IS DISTINCT FROM OLD.%1$I THEN NEW.%1$I := kuroshio.as_set(NEW.%1$I::text[])::%2$s; END IF;$$, column_name, type)
                 ELSE format($$

@@ -7,7 +7,7 @@
 3. Tombstones need not be equal, for a site may drop one that all have passed. But no row may live beside its own
    (pitfall P3), no change may be parked, and hidden rows (replication/core/claims.py) are compared like the others.
 4. Where rules say who receives what, equal means that each site has what it is entitled to (``scopes``), and no more
-   (``exposure``); hidden rows of such tables are not compared.
+   (``exposure``), hidden rows among them.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,6 +17,7 @@ from psycopg import sql
 from replication.errors import UsageError
 from replication.postgres.catalog import Quoted, Table, describe
 from replication.postgres.connect import Connection
+from replication.postgres.residency import hidden_rows, shown_rows
 from replication.sites import at_each
 from replication.verify.digests import Digests
 from replication.verify.exposure import exposures
@@ -93,7 +94,8 @@ def _dropped(sites: Sites, table: Table) -> tuple[str, ...]:
 
 def _compare_table(sites: Sites, table: Table, fence: Fence, report: Report, audience: Entitled | None) -> None:
     total = report.tables[str(table)] = TableResult()
-    scopes = [Scope(tuple(sites))] if audience is None else list(audience.scopes())
+    everywhere = [Scope(tuple(sites))]
+    scopes = everywhere if audience is None else list(audience.scopes(shown_rows(table)))
     dropped = _dropped(sites, table)
     for scope in scopes:
         digests = Digests(table, scope.stamped, dropped, scope.columns, scope.rows)
@@ -103,9 +105,9 @@ def _compare_table(sites: Sites, table: Table, fence: Fence, report: Report, aud
             total.rows[name] = total.rows.get(name, 0) + rows
     for site, connection in sites.items():
         report.differences += _ghosts(site, connection, table)
-    if audience is None:
-        report.differences += _hidden(sites, table)
-    else:
+    for scope in everywhere if audience is None else audience.scopes(hidden_rows(table)):
+        report.differences += _hidden({name: sites[name] for name in scope.sites}, table, scope)
+    if audience is not None:
         report.differences += exposures(sites, audience, MOST_NAMED)
 
 
@@ -184,13 +186,21 @@ def _ghosts(site: str, connection: Connection, table: Table) -> list[Difference]
 
 
 _HIDDEN = """
-SELECT key, md5(ROW(hidden, cells, stamps[1:1] || stamps[3:], parts)::text) FROM kuroshio.tombstone
- WHERE nspname = %s AND relname = %s AND hidden <> ''"""
+SELECT key, md5(ROW(CASE WHEN %(stamped)s THEN hidden END,
+                    CASE WHEN %(stamped)s THEN (kuroshio.unmarked(stamps))[1:1] || (kuroshio.unmarked(stamps))[3:] END,
+                    CASE WHEN %(stamped)s THEN parts END,
+                    (SELECT jsonb_object_agg(name, value) FROM jsonb_each(cells) AS c(name, value)
+                      WHERE %(columns)s::text[] IS NULL OR name = ANY (%(columns)s::text[])))::text)
+  FROM {source} AND {rows}"""
 
 
-def _hidden(sites: Sites, table: Table) -> list[Difference]:
-    """Rows that are hidden everywhere, and differ. One that is hidden here and shown there was found already."""
-    rows = at_each(sites, lambda connection: connection.execute(_HIDDEN, table.qualified).fetchall())
+def _hidden(sites: Sites, table: Table, scope: Scope) -> list[Difference]:
+    """Rows that are hidden at all sites that have them, and differ. One that is hidden here and shown there was found
+    already."""
+    query = sql.SQL(_HIDDEN).format(source=hidden_rows(table).source, rows=scope.rows or sql.SQL("true"))
+    columns = None if scope.columns is None else sorted(scope.columns)
+    parameters = {"stamped": scope.stamped, "columns": columns}
+    rows = at_each(sites, lambda connection: connection.execute(query, parameters).fetchall())
     found: dict[str, dict[tuple[str, ...], str]] = {
         site: {tuple(key): str(digest) for key, digest in listed}  # type: ignore[arg-type]
         for site, listed in rows.items()

@@ -11,9 +11,10 @@ from itertools import product
 
 from psycopg import sql
 
-from replication.audience import deciding, view_for
+from replication.audience import audience_for, deciding
 from replication.core.views import Sight, TableView
 from replication.postgres.catalog import Constant, Table
+from replication.postgres.residency import Place
 from sitecfg import Rules
 
 Class = Mapping[str, str | None]
@@ -41,28 +42,29 @@ class Entitled:
     named: Mapping[str, Sequence[str]]
     """Deciding column -> the values that the rules name."""
 
-    def classes(self) -> Iterator[tuple[Class, sql.Composed]]:
-        """The classes of rows, each with its condition."""
+    def classes(self, place: Place) -> Iterator[tuple[Class, sql.Composed]]:
+        """The classes of rows, each with its condition where rows stand."""
         columns = list(self.named)
         for values in product(*([*self.named[column], None] for column in columns)):
             held = dict(zip(columns, values, strict=True))
-            yield held, sql.SQL(" AND ").join([sql.SQL("true"), *(self._holds(c, v) for c, v in held.items())])
+            yield held, sql.SQL(" AND ").join([sql.SQL("true"), *(self._holds(place, c, v) for c, v in held.items())])
 
-    def _holds(self, column: str, value: str | None) -> sql.Composed:
+    def _holds(self, place: Place, column: str, value: str | None) -> sql.Composed:
         if value is not None:
-            return sql.SQL("{}::text = {}").format(self.table.here(column), Constant(value))
+            return sql.SQL("{} = {}").format(place.value(column), Constant(value))
         others = Constant(list(self.named[column]))
-        return sql.SQL("coalesce({}::text <> ALL ({}::text[]), true)").format(self.table.here(column), others)
+        return sql.SQL("coalesce({} <> ALL ({}::text[]), true)").format(place.value(column), others)
 
     def sights(self, held: Class) -> dict[str, Sight]:
         """What each site sees of a class's rows."""
         values = {column: None if value is None else value.encode() for column, value in held.items()}
         return {site: view.sight(values) for site, view in self.views.items()}
 
-    def scopes(self) -> Iterator[Scope]:
-        """What must be equal where; classes that are alike in it are looked at together."""
+    def scopes(self, place: Place) -> Iterator[Scope]:
+        """What must be equal, of the rows that stand there, and at which sites; classes alike in it are looked at
+        together."""
         alike: dict[tuple[tuple[str, Sight], ...], list[sql.Composed]] = {}
-        for held, condition in self.classes():
+        for held, condition in self.classes(place):
             sights = tuple((site, sight) for site, sight in self.sights(held).items() if sight.admits)
             alike.setdefault(sights, []).append(condition)
         for sights, conditions in alike.items():
@@ -84,7 +86,7 @@ class Entitled:
 
 def entitled(table: Table, rules: Rules, sites: Sequence[str]) -> Entitled | None:
     """Who is entitled to what; None where everybody is to everything."""
-    views = {site: view_for(rules, site).of(table.qualified) for site in sites}
+    views = audience_for(rules, sites, table.qualified)
     if all(view.is_everything for view in views.values()):
         return None
     declared = rules.table(str(table))

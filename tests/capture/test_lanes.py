@@ -80,6 +80,17 @@ def test_a_part_moves_no_position_until_the_last_one_does() -> None:
         assert log.ranges(lane) == [(5, 5), (5, 40)]
 
 
+def test_a_part_that_is_sent_again_does_not_take_a_lane_to_where_the_other_is() -> None:
+    """A session that reads a large transaction again sends its parts, but for the last one, which both lanes have."""
+    log = Log(live=50, packed=45)
+    log.lanes.put(batch(0, part=(9, 0, False)), 1)
+    log.lanes.put(batch(40, part=(9, 1, True)), 1)
+    log.lanes.put(batch(60), 1)
+    log.lanes.flush_packed(2)
+    assert log.ranges("live") == [(45, 45), (50, 60)]
+    assert log.ranges("packed") == [(45, 45), (45, 60)], "what it has not had follows on what it has"
+
+
 def test_a_change_is_counted_once() -> None:
     log = Log()
     log.lanes.put(batch(10, 3), 1)

@@ -1,7 +1,7 @@
 """What one narrower view of a batch holds: nothing that the view may not see, and all that it may."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from replication.capture.deletes import Deletes
 from replication.capture.gather import Batch, Gatherer
@@ -11,7 +11,7 @@ from replication.capture.shapes import Shape, shape_of
 from replication.capture.wholes import Wholes
 from replication.core.masking import conceal
 from replication.core.stamps import Stamp, Stamps, cell_id, moment, term_in
-from replication.core.views import NEVER, Mask, Reach, TableView, View
+from replication.core.views import EVERYTHING, NEVER, Mask, Reach, TableView, View
 from replication.wire.message import Section
 from replication.wire.pglogical import Begin, Commit, Insert, Relation, Update, Values
 from tests.capture.test_lanes import Log
@@ -69,7 +69,7 @@ def seen(*events: object, view: View = VIEW) -> list[Section]:
 
 
 def whole(
-    owner: str, before: list[Mapping[str, str]], card: str = "secret99", base: int = BASE, term: int = 0
+    owner: str, before: Sequence[Mapping[str, str] | str], card: str = "secret99", base: int = BASE, term: int = 0
 ) -> Insert:
     packed = Stamps(base, 0, 1, {cell_id("owner"): Stamp(term, 0, EDIT)}).pack()
     values: Values = (
@@ -153,9 +153,17 @@ def test_who_has_no_row_to_send_sends_none_but_can_say_that_it_moved() -> None:
 
 
 def test_whole_rows_are_not_for_those_who_see_everything_and_are_nobodys_writes() -> None:
-    batch = gathered(whole("us", [{"owner": "shanghai"}]))
-    assert batch.sections() == []
-    assert batch.moments() == (0, 0)
+    assert seen(whole("us", [{"owner": "shanghai"}]), view=EVERYTHING) == []
+    assert gathered(whole("us", [{"owner": "shanghai"}])).moments() == (0, 0)
+
+
+def test_where_the_rules_changed_a_row_goes_whole_to_the_views_that_it_names_and_to_no_other() -> None:
+    [section] = seen(whole("us", [VIEW.name, "12345678"]))
+    assert (section.values, section.extra["whole"]) == ([[b"a"], [b"99"], [b"us"]], [1])
+    assert seen(whole("shanghai", [VIEW.name])) == [], "what it may not see it does not get, whoever names it"
+    assert seen(whole("us", ["12345678"])) == []
+    [section] = seen(whole("us", [EVERYTHING.name]), view=EVERYTHING)
+    assert section.values == [[b"a"], [b"secret99"], [b"us"]]
 
 
 def test_what_holds_nothing_for_a_view_is_passed_over_and_its_range_is_covered_later() -> None:

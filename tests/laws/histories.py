@@ -18,7 +18,7 @@ SITES = (1, 2, 3)
 BASE = moment(1, 1)
 VALUES: dict[str, tuple[bytes | None, ...]] = {
     "counter": (b"0.00", b"5.00", b"-3.00", b"12.50"),
-    "set": (b"{}", b"{a}", b"{a,b}", b"{b,c}", b'{a,"b c"}'),
+    "set": (b"{}", b"{a}", b"{a,b}", b"{b,c}", b'{a,"b c"}', None),
     "append": (b"", b"a", b"ab", b"abc", b"x", None),
     "greatest": (b"1", b"10", b"9.5", b"-2", None),
     "least": (b"2017-03-01 00:00:00", b"2016-02-29 00:00:00", b"2017-03-02 09:00:00", b"0044-03-15 00:00:00 BC", None),
@@ -31,7 +31,8 @@ Step = tuple[str, int, Any]
 
 def steps(rule: str) -> st.SearchStrategy[list[Step]]:
     """Histories of a cell under a rule."""
-    writes, hearings = product(["write"], SITES, VALUES.get(rule, DEFAULT)), product(["hear"], SITES, SITES)
+    values = sorted({*VALUES.get(rule, DEFAULT), None}, key=repr)
+    writes, hearings = product(["write"], SITES, values), product(["hear"], SITES, SITES)
     return st.lists(st.sampled_from([*writes, *hearings]), max_size=9)
 
 

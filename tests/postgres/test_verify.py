@@ -281,3 +281,43 @@ def test_what_a_site_has_beyond_that_is_named(equal: Pair) -> None:
         equal.run(equal.beta, "UPDATE t SET amount = 7, kuroshio = ARRAY[kuroshio[1], kuroshio[2]] WHERE a = 11")
     found = {(found.key["a"], *found.columns, *found.at): found.kind for found in entitled(equal).differences}
     assert found == {("10", "beta"): "exposed", ("11", "amount", "beta"): "exposed"}
+
+
+def hide(pair: Pair, site: str, key: int, amount: str, document: str, *, masked: bool = False) -> None:
+    """A row that a site has and does not show (replication/core/claims.py), written by neither."""
+    session = pair.sessions[site]
+    [(mark,)] = pair.run(session, "SELECT kuroshio.mask_key('amount')")
+    pair.run(
+        session,
+        "INSERT INTO kuroshio.tombstone (nspname, relname, key, deleted, saw, stamps, cells, hidden)"
+        " VALUES (%s, 't', %s, 0, '{0,0}', %s, %s, 'unique')",
+        (
+            pair.schema,
+            [str(key), "x"],
+            [1024 + 5, 0, *([mark, 1] if masked else [])],
+            Jsonb({"amount": amount, "document": document}),
+        ),
+    )
+
+
+def test_hidden_rows_are_compared_by_what_each_site_is_entitled_to(equal: Pair) -> None:
+    mask_amounts(equal)
+    hide(equal, "alpha", 1001, "1.00", "for both")
+    hide(equal, "beta", 1001, "0", "for both", masked=True)
+    hide(equal, "alpha", 1002, "1.00", "alpha")
+    report = entitled(equal)
+    assert report.equal is True, [str(found) for found in report.differences]
+    hide(equal, "alpha", 1003, "1.00", "one")
+    hide(equal, "beta", 1003, "0", "another", masked=True)
+    found = [(found.key["a"], found.kind) for found in entitled(equal).differences]
+    assert found == [("1003", "hidden")]
+
+
+def test_a_hidden_row_that_a_site_has_beyond_its_share_is_named(equal: Pair) -> None:
+    mask_amounts(equal)
+    for site in equal.sessions:
+        hide(equal, site, 1001, "1.00", "alpha")
+    hide(equal, "alpha", 1002, "1.00", "for both")
+    hide(equal, "beta", 1002, "1.00", "for both")
+    found = {(found.key["a"], *found.columns, *found.at): found.kind for found in entitled(equal).differences}
+    assert found == {("1001", "beta"): "exposed", ("1002", "amount", "beta"): "exposed"}

@@ -45,6 +45,9 @@ def _cell(at: Stamp, parts: Parts) -> Cell:
 
 
 def _join(left: Cell, right: Cell) -> Cell:
+    """A NULL that nobody typed (it was there before the rule) is shown until somebody adds to it."""
+    if left.value is None and right.value is None and not left.parts and not right.parts:
+        return Cell(max(left.stamp, right.stamp), None)
     return _cell(max(left.stamp, right.stamp), join_parts(left.parts, right.parts))
 
 

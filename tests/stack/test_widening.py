@@ -1,0 +1,120 @@
+"""A change of the rules that lets sites have more than before, on running sites: what was there arrives, with nobody
+writing it again, and nothing is lost on the way from one to another.
+
+The US has none of Shanghai's rows at first, and masks in the others. Then it may have everything, and what was
+Shanghai's alone becomes its own alone.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from deploy.local.programs import names
+from deploy.local.say import Say
+from deploy.local.stack import Stack
+from replication.apply.sharing import SLICE_ROWS
+from replication.audience import view_for
+from sitecfg import load
+from tests.stack.proof.sites import Sites, until
+from tests.stack.stack import running_stack
+
+HERE, FAR, HEADQUARTERS = "shanghai", "us", "taipei"
+PERSON, GIVEN = "public.person", "public.given"
+OLD = f"""
+[table."{PERSON}"]
+share = {{ column = "owner", map = {{ shanghai = ["shanghai", "taipei"] }} }}
+[table."{PERSON}".column]
+card = {{ share = ["shanghai"], mask = {{ part = 4 }} }}
+points = "counter"
+[table."{GIVEN}"]
+share = {{ column = "owner", map = {{ shanghai = ["shanghai"] }} }}
+"""
+NEW = f"""
+[table."{PERSON}"]
+[table."{PERSON}".column]
+points = "counter"
+[table."{GIVEN}"]
+share = {{ column = "owner", map = {{ shanghai = ["us"] }} }}
+"""
+CREATE = f"""
+CREATE TABLE {PERSON} (id int PRIMARY KEY, owner text NOT NULL, name text, card text, points int NOT NULL DEFAULT 0);
+CREATE TABLE {GIVEN} (id text PRIMARY KEY, owner text NOT NULL, note text)"""
+ROWS = 3 * SLICE_ROWS + 10
+
+
+@pytest.fixture(scope="module")
+def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
+    folder = tmp_path_factory.mktemp("widening")
+    with running_stack(folder, sites=(HEADQUARTERS, HERE, FAR), rules=OLD, infrastructure_only=True) as stack:
+        found = Sites(stack)
+        found.everywhere(CREATE)
+        done = found.replication("init")
+        assert done.returncode == 0, done.stderr
+        found.add_tables(PERSON, GIVEN)
+        stack.up()
+        yield found
+        found.close()
+
+
+def change_rules(sites: Sites) -> None:
+    """The new rules at all sites, as sitecfg/RESIDENCY.md says."""
+    directory = sites.stack.config.directory
+    [file] = (directory / "rules").glob("*.toml")
+    assert OLD in file.read_text()
+    file.write_text(file.read_text().replace(OLD, NEW))
+    sites.stack.down()
+    sites.close()
+    sites.stack = Stack(load(directory), Say())
+    sites.stack.up(infrastructure_only=True)
+    sites.add_tables(PERSON, GIVEN)
+    sites.stack.up()
+
+
+def test_who_may_have_more_gets_it_whole_though_nobody_writes_it_again(sites: Sites) -> None:
+    sites.run(
+        HERE,
+        f"INSERT INTO {PERSON} (id, owner, name, card) SELECT g, CASE g % 4 WHEN 0 THEN '{FAR}' ELSE '{HERE}' END,"
+        f" 'name ' || g, '4111-' || g FROM generate_series(1, {ROWS}) g",
+    )
+    sites.run(HERE, f"INSERT INTO {GIVEN} SELECT 'g' || g, '{HERE}', 'note' FROM generate_series(1, 20) g")
+    count = f"SELECT count(*) FROM {PERSON}"
+    until("headquarters has all", lambda: sites.value(HEADQUARTERS, count) == ROWS, explain=sites.logs)
+    until("the US has its own", lambda: sites.value(FAR, count) == ROWS // 4, explain=sites.logs)
+    assert sites.value(FAR, f"SELECT count(*) FROM {PERSON} WHERE card LIKE '4111%'") < ROWS // 4
+
+    # On their way to who will send, or known there as deleted, when the rules change.
+    [reading] = [name for name in names(sites.stack.config, "apply") if name.startswith(HERE)]
+    sites.stack.supervisor.stop_programs([reading])
+    sites.run(HEADQUARTERS, f"UPDATE {PERSON} SET name = 'late', points = points + 3 WHERE id IN (1, 4, {ROWS})")
+    sites.run(HEADQUARTERS, f"INSERT INTO {PERSON} (id, owner, name) VALUES (0, '{HERE}', 'late')")
+    sites.run(HERE, f"UPDATE {PERSON} SET points = points + 2 WHERE id = 1; DELETE FROM {PERSON} WHERE id = 2")
+    change_rules(sites)
+
+    assert view_for(sites.stack.config.rules, FAR).name == "", "the view of everything gets whole rows, too"
+    until("a slice is there", lambda: sites.value(FAR, count) > ROWS // 4 + 100, explain=sites.logs)
+    assert sites.value(FAR, count) < ROWS, "it comes in slices"
+    sites.stack.kill(reading)
+
+    until("all is there", lambda: sites.value(FAR, count) == ROWS, explain=sites.logs)
+    sites.converge(PERSON)
+    late = f"SELECT id, name, points FROM {PERSON} WHERE name = 'late' ORDER BY id"
+    assert sites.run(FAR, late) == [(0, "late", 0), (1, "late", 5), (4, "late", 3), (ROWS, "late", 3)]
+    assert sites.value(FAR, f"SELECT count(*) FROM {PERSON} WHERE card NOT LIKE '4111-%'") == 0
+    for site in sites.names:
+        settled = "SELECT bool_and(jsonb_array_length(audiences) = 1) FROM kuroshio.audience"
+        until(f"{site} owes nothing", lambda: sites.value(site, settled), explain=sites.logs)  # noqa: B023
+    sites.wait_and_verify()
+
+
+def test_who_may_not_have_it_any_more_hands_it_over_before_it_is_taken_away(sites: Sites) -> None:
+    count = f"SELECT count(*) FROM {GIVEN}"
+    until("the US has it", lambda: sites.value(FAR, count) == 20, explain=sites.logs)
+    until("Shanghai has it no more", lambda: sites.value(HERE, count) == 0, explain=sites.logs)
+    assert sites.value(HEADQUARTERS, count) == 0
+
+
+def test_what_is_written_afterwards_travels_as_ever(sites: Sites) -> None:
+    sites.run(FAR, f"UPDATE {PERSON} SET card = 'from the US' WHERE id = 1")
+    sites.run(HERE, f"INSERT INTO {PERSON} (id, owner) VALUES (-1, '{HERE}')")
+    sites.converge(PERSON)
+    sites.wait_and_verify()
