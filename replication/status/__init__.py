@@ -5,11 +5,23 @@ schema ``kuroshio``. What one site cannot know of the others it says as unknown,
 unreachable is not healthy (invariant 8). :class:`Conflicts` reads what was decided between two versions of a cell.
 """
 
-from replication.status.conflicts import Conflicts, ConflictView, Mark, Side, Wanted, Watched, conflict_id
+from replication.status.conflicts import (
+    PARENT,
+    UNIQUE,
+    Conflicts,
+    ConflictView,
+    Mark,
+    Side,
+    Wanted,
+    Watched,
+    conflict_id,
+)
 from replication.status.local import local_view
 from replication.status.views import LinkView, NotInitialisedError, SiteView
 
 __all__ = [
+    "PARENT",
+    "UNIQUE",
     "ConflictView",
     "Conflicts",
     "LinkView",

@@ -293,8 +293,8 @@ def test_who_waits_is_shown_when_a_local_user_lets_go(house: House) -> None:
     assert pair.run(pair.alpha, "SELECT id, mail FROM c") == [(2, "chen@a.tw")]
     query = "SELECT type, rule FROM kuroshio.conflict WHERE nspname = %s ORDER BY rule"
     assert pair.run(pair.alpha, query, (pair.schema,)) == [
-        ("multiple_unique_conflicts", "unique = hide"),
-        ("multiple_unique_conflicts", "unique = mark"),
+        ("multiple_unique_conflicts", "unique.c_mail = mark"),
+        ("multiple_unique_conflicts", "unique.c_pair = hide"),
     ]
 
 
