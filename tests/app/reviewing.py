@@ -8,10 +8,12 @@ from django.test import Client
 from django.urls import reverse
 
 from crm.accounts.models import User
+from crm.core.forms import RowForm
 from crm.core.models import Replicated
 from crm.history.models import Edit
 from crm.reviews import selectors
-from crm.reviews.questions import Question, gather
+from crm.reviews.gathering import gather
+from crm.reviews.over_fields import FieldQuestion
 
 PLAIN = {"accept-encoding": ""}
 
@@ -33,9 +35,20 @@ def listed(**asked: str) -> list[UUID]:
     return [entry.conflict.id for entry in selectors.get_page(selectors.Asked(**asked), mark="").rows]
 
 
-def question_of(key: UUID, user: User) -> Question:
+def question_of(key: UUID, user: User) -> FieldQuestion:
     (question,) = gather(selectors.get_with_mates([key]), user)
+    assert isinstance(question, FieldQuestion)
     return question
+
+
+def filled(question: FieldQuestion) -> RowForm[Any]:
+    """The form of somebody who takes the value that lost."""
+    chosen = question.choose(question.lost[0].value, {})
+    assert chosen is not None
+    form = chosen[1]
+    assert form is not None
+    assert form.is_valid()
+    return form
 
 
 def answer(client: Client, *keys: UUID, decision: str = "accept", **typed: str) -> Any:

@@ -18,7 +18,7 @@ from replication.status import conflict_id
 from tests.app.conftest import LogIn
 from tests.app.kuroshio import NOW, conflict, moment
 from tests.app.make import make_customer, make_order, make_product, make_user
-from tests.app.reviewing import answer, listed, page, question_of
+from tests.app.reviewing import answer, filled, listed, page, question_of
 
 pytestmark = pytest.mark.usefixtures("conflicts")
 
@@ -146,8 +146,7 @@ def test_what_others_changed_in_other_fields_is_kept(log_in: LogIn) -> None:
     customer = make_customer(name="甲公司", phone="1")
     key = conflict(customer, "name", holds="甲公司", lost="乙公司")
     question = question_of(key, make_user())
-    form = question.fill(question.sent_by(question.lost[0]))
-    assert form.is_valid()
+    form = filled(question)
     Customer.objects.filter(pk=customer.pk).update(phone="2")
     services.settle(question, decision=Decision.OTHER, seen=question.version, form=form)
     customer.refresh_from_db()
@@ -158,8 +157,7 @@ def test_who_answers_second_is_told_and_changes_nothing(log_in: LogIn) -> None:
     customer = make_customer(name="甲公司")
     key = conflict(customer, "name", holds="甲公司", lost="乙公司")
     question = question_of(key, make_user())
-    form = question.fill(question.sent_by(question.lost[0]))
-    assert form.is_valid()
+    form = filled(question)
     assert answer(log_in(), key).status_code == 303
     with pytest.raises(services.AnsweredError):
         services.settle(question, decision=Decision.OTHER, seen=question.version, form=form)

@@ -96,6 +96,7 @@ def test_every_rule_that_the_configuration_names_can_be_filtered_by() -> None:
             "latest": "Later edit",
             "site": "One site's word",
             "owner": "Owning site's word",
+            "unique": "Older claim",
             "delete = stamp": "Later of edit and deletion",
         }
 
