@@ -66,10 +66,10 @@ def test_the_list_says_who_holds_it_and_what_the_other_shows(log_in: LogIn, key:
 def test_its_page_says_in_plain_words_who_holds_and_who_claims(log_in: LogIn, key: UUID, holder: User) -> None:
     edited(holder, make_user(display_name="王小明"), site="taipei", at=NOW.replace(hour=5, minute=57))
     text = page(log_in("hq"), "conflict_detail", key)
-    assert "Taipei and United States gave two records the same value, neither knowing of the other." in text
+    assert "Taipei and United States gave “chen” to two records, neither knowing of the other." in text
     assert "the older claim holds: that of United States came 3 min later" in text
     assert "shows “chen~1a2b3c4d” meanwhile" in text
-    for told in ("陳志明", "陈伟", "王小明", "Give the waiting one another value"):
+    for told in ("陳志明", "陈伟", "王小明", "Give 陈伟 another value"):
         assert told in text
 
 
@@ -161,8 +161,8 @@ def test_a_record_that_waits_hidden_breaks_no_page(log_in: LogIn, holder: User) 
     text = page(client, "conflict_detail", key)
     assert "陈伟" in text
     assert "out of sight meanwhile" in text
-    assert "Give the waiting one another value" not in text
-    assert "Give the holder another value" in text
+    assert "Give 陈伟 another value" not in text
+    assert "Give 陳志明 another value" in text
     assert choose(client, key, "edit", "new") == 409
     assert choose(client, key, "other", "new", of_holder=True) == 303
     page(client, "conflict_detail", key)

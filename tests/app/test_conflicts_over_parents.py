@@ -50,7 +50,7 @@ def test_it_is_history_that_can_be_answered_all_the_same(log_in: LogIn, key: UUI
 def test_its_page_says_who_deleted_what_it_belongs_to(log_in: LogIn, key: UUID) -> None:
     text = page(log_in(), "conflict_detail", key)
     assert "Taipei deleted what this belongs to, while United States put it there without knowing of that." in text
-    for told in ("陳小姐", "寧波誠意機械", "Customer", "Bring back what it belongs to"):
+    for told in ("陳小姐", "寧波誠意機械", "Customer deleted", "Bring back what it belongs to"):
         assert told in text
 
 

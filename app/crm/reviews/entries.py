@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import ForeignKey
+from django.utils.translation import gettext as _
 
 from crm.accounts.models import User
 from crm.activities.models import Activity
@@ -63,7 +64,9 @@ class Entry:
 
     @property
     def label(self) -> str:
-        return str(self.fall.kind.one) if self.fall and self.fall.kind else self.kind.label(self.conflict.column)
+        if self.fall and self.fall.kind:
+            return _("%s deleted") % self.fall.kind.one
+        return self.kind.label(self.conflict.column)
 
     @property
     def subject(self) -> tuple[str, str]:

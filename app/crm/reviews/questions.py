@@ -19,6 +19,8 @@ from crm.reviews.records import Kind, together
 
 Chosen = tuple[Decision, RowForm[Any] | None]
 """What was decided, and the form over the record that is to be written, if one is."""
+_UNFORCED: Mapping[str, Any] = {"use_required_attribute": False}
+"""A browser must not insist on a field of the choice that was not made."""
 
 
 @dataclass(frozen=True)
@@ -113,14 +115,14 @@ class Question:
 
     def form_over(self, record: Any, prefix: str) -> RowForm[Any]:
         """The form over a record as it is now."""
-        return self.kind.form(self.user, record).to_edit(record, prefix=prefix)
+        return self.kind.form(self.user, record).to_edit(record, prefix=prefix, **_UNFORCED)
 
     def fill(self, record: Any, prefix: str, sent: Mapping[str, Any]) -> RowForm[Any]:
         """The form as if it had been sent with the record's values, and these."""
         fresh = self.form_over(record, prefix)
         data = {fresh.add_prefix(name): as_sent(fresh[name]) for name in fresh.row_fields()}
         data |= {fresh.add_prefix(name): value for name, value in sent.items()}
-        return type(fresh).to_edit(record, data, prefix=prefix)
+        return type(fresh).to_edit(record, data, prefix=prefix, **_UNFORCED)
 
     def typed(self, prefix: str, sent: Mapping[str, Any]) -> dict[str, Any]:
         """What was typed into this question's fields."""

@@ -70,21 +70,19 @@ def _existence(entry: Entry) -> str:
 
 def _claimed(entry: Entry) -> str:
     gap = (entry.loser.at - entry.winner.at).total_seconds()
-    places = _places(entry) | {"gap": words.age(gap)}
-    return (
-        _("%(winner)s and %(loser)s gave two records the same value, neither knowing of the other.") % places
-        + " "
-        + _("Only one can have it, and the older claim holds: that of %(loser)s came %(gap)s later.") % places
+    told = _(
+        "%(winner)s and %(loser)s gave “%(value)s” to two records, neither knowing of the other. Only one can have it,"
+        " and the older claim holds: that of %(loser)s came %(gap)s later."
     )
+    return told % (_places(entry) | {"gap": words.age(gap), "value": entry.loser.value})
 
 
 def _fell(entry: Entry) -> str:
-    return (
-        _("%(winner)s deleted what this belongs to, while %(loser)s put it there without knowing of that.")
-        % _places(entry)
-        + " "
-        + _("So it went out of sight with it. It is kept.")
+    told = _(
+        "%(winner)s deleted what this belongs to, while %(loser)s put it there without knowing of that. So it went out"
+        " of sight with it. It is kept."
     )
+    return told % _places(entry)
 
 
 def decided(entry: Entry) -> str:
