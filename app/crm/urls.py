@@ -19,6 +19,7 @@ urlpatterns = [
     path("log-out", LogoutView.as_view(), name="log_out"),
     path("language", accounts.choose_language, name="choose_language"),
     path("preferences", accounts.preferences, name="preferences"),
+    path("accounts/<uuid:key>/edit", accounts.account_edit, name="account_edit"),
     path("customers", customers.customer_list, name="customer_list"),
     path("customers/new", customers.customer_new, name="customer_new"),
     path("customers/<uuid:key>", customers.customer_detail, name="customer_detail"),

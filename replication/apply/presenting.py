@@ -175,8 +175,8 @@ class Presenter:
                 cell = row.cells.get(column)
                 yield Conflict(
                     table.qualified, key, column, states_of[parent_key].row.deleted,
-                    cell.stamp.moment if cell else row.base, "foreign_key_missing", "skip", "parent = falls",
-                    None, cell.value if cell else None,
+                    cell.stamp.moment if cell else row.base, "foreign_key_missing", "skip",
+                    f"parent.{reference.name} = falls", None, cell.value if cell else None,
                 )  # fmt: skip
 
     # -- parents -------------------------------------------------------------------------------------------------------
@@ -297,7 +297,7 @@ def _loss(table: Table, key: Key, row: Row, loss: Loss) -> Conflict:
     column = unique.column or next(iter(unique.columns))
     cell = row.cells.get(column)
     value = cell.value if cell else None
-    rule = f"unique = {unique.outcome}"
+    rule = f"unique.{unique.name} = {unique.outcome}"
     return Conflict(
         table.qualified, key, column, holder.age, own.age, "multiple_unique_conflicts", "keep_local", rule, value, value
     )

@@ -3,16 +3,19 @@
 1. A conflict's id is a function of what identifies it: the table, the row's key, the column and the two moments, older
    first. So it is the same at every site, whichever version won there first, and however often it was delivered. It is
    a UUID of version 3 (MD5, RFC 9562 §5.3), because PostgreSQL itself can compute that: what is open is one join.
-2. A conflict is open while the application asks about its column, or its column's rule had been changed between the two
-   versions, and it has no answer. The answer is a row of the
+   What was claimed of a unique key that another row holds is known by the claim alone: sites may have met the claims
+   of three rows in another order, and so against other holders.
+2. A conflict is open while the application asks about its column or its unique key, or its column's rule had been
+   changed between the two versions, and it has no answer. The answer is a row of the
    application's own: in a table that it names, whose key ``id`` is the conflict's id. Where that table is replicated,
    one answer closes the conflict everywhere.
-3. Only columns that the application names are shown: the rest are its business, not a person's.
+3. Only columns that the application names are shown: the rest are its business, not a person's. What befell a row
+   because of a unique key or of its parent is shown where the row itself is.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid3, uuid5
@@ -27,6 +30,9 @@ from replication.status.views import NotInitialisedError
 
 NAMESPACE = uuid5(NAMESPACE_URL, "kuroshio:conflict")
 """Of the ids, fixed for ever: the same conflict must bear the same id under every version of this program."""
+
+UNIQUE, PARENT = "multiple_unique_conflicts", "foreign_key_missing"
+"""The types of what befalls a row because of a unique key, or of its parent."""
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -51,7 +57,8 @@ class ConflictView:
     """``schema.table``."""
     key: tuple[str, ...]
     column: str
-    """Empty for the row's existence; the sides have no values then."""
+    """Empty for the row's existence; the sides have no values then. For a unique key, the column that shows it: the
+    winner is then another row's claim, of the same value. For a parent, the reference: the winner is its deletion."""
     winner: Side
     loser: Side
     type: str
@@ -67,9 +74,11 @@ class Watched:
     """What an application shows of the conflicts, and which of them it asks a person about."""
 
     columns: Mapping[str, Mapping[str, bool]]
-    """``schema.table`` -> column -> whether somebody is asked."""
+    """``schema.table`` -> column -> whether somebody is asked; the column "" stands for the row itself."""
     answers: str
     """``schema.table``: its rows' ``id`` are the ids of the conflicts that somebody has answered."""
+    keys: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """``schema.table`` -> the unique keys about whose conflicts somebody is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +91,7 @@ class Wanted:
     site: str = ""
     """That wrote either version."""
     rule: str = ""
+    """As it is recorded, or ``unique`` or ``parent`` for those of any unique key or foreign key."""
     since: datetime | None = None
     until: datetime | None = None
     """Of the record."""
@@ -138,7 +148,7 @@ class Conflicts:
     def count_open(self, *, most: int = 100) -> int:
         """How many are open, counted up to a bound."""
         query = sql.SQL("SELECT count(*) AS number FROM (SELECT FROM ({}) AS f WHERE open LIMIT %(most)s) AS counted")
-        parameters = _parameters(EVERYTHING, self._sites, self._watched.columns)
+        parameters = _parameters(EVERYTHING, self._sites, self._watched)
         (row,) = self._rows(query.format(self._found(EVERYTHING)), {**parameters, "asked": True, "most": most})
         return int(row["number"])
 
@@ -147,7 +157,7 @@ class Conflicts:
             "SELECT * FROM ({}) AS found WHERE (%(open)s::boolean IS NULL OR open = %(open)s) AND {}"
             " ORDER BY open DESC, recorded_at DESC, key DESC, id DESC LIMIT %(most)s"
         ).format(self._found(wanted), narrowing)
-        parameters = {**_parameters(wanted, self._sites, self._watched.columns), **more, "most": most}
+        parameters = {**_parameters(wanted, self._sites, self._watched), **more, "most": most}
         return [self._view(row) for row in self._rows(query, parameters)]
 
     def _rows(self, query: sql.Composed, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -182,7 +192,8 @@ class Conflicts:
 
 
 def conflict_id(table: str, key: Sequence[str], column: str, one: int, other: int) -> UUID:
-    """The id of the conflict between the versions of a cell that were written at two moments."""
+    """The id of the conflict between the versions of a cell that were written at two moments; of a claim on a unique
+    key that another row holds, ``one`` and ``other`` are both the claim's."""
     schema, _, name = table.partition(".")
     older, newer = sorted((one, other))
     parts = [schema, name, column, str(older), str(newer), *key]
@@ -201,10 +212,10 @@ def _as_id(text: UUID | str) -> UUID | None:
         return None
 
 
-def _parameters(wanted: Wanted, sites: Mapping[str, int], columns: Mapping[str, Mapping[str, bool]]) -> dict[str, Any]:
+def _parameters(wanted: Wanted, sites: Mapping[str, int], watched: Watched) -> dict[str, Any]:
     known = [
         (*table.split(".", 1), column, asks)
-        for table, names in columns.items()
+        for table, names in watched.columns.items()
         if not wanted.tables or table in wanted.tables
         for column, asks in names.items()
     ]
@@ -215,6 +226,7 @@ def _parameters(wanted: Wanted, sites: Mapping[str, int], columns: Mapping[str, 
         "columns": names,
         "asks": asks,
         "asked": False,
+        "asked_keys": [f"{table}.unique.{name}" for table, names in watched.keys.items() for name in names],
         "keys": json.dumps([list(key) for key in wanted.keys or ()]),
         "site": sites.get(wanted.site, 0) if wanted.site else None,
         "rule": wanted.rule or None,
@@ -238,7 +250,10 @@ _OF_ROWS = """
        SELECT * FROM kuroshio.conflict
         WHERE nspname = t.nspname AND relname = t.relname AND key = r.key OFFSET 0) AS c"""
 
-_ASKS = f"(w.asks OR c.rule = '{GENERATION}')"
+_OF_KEY = f"c.type = '{UNIQUE}'"
+# Such a rule is recorded as in the files of rules: "unique.NAME = outcome".
+_ASKS = f"""(w.asks OR c.rule = '{GENERATION}' OR {_OF_KEY} AND
+       concat_ws('.', c.nspname, c.relname, split_part(c.rule, ' = ', 1)) = ANY (%(asked_keys)s::text[]))"""
 
 # The id as `conflict_id` computes it. OFFSET 0 keeps the digest from being computed once for each of its parts.
 _FOUND = f"""
@@ -247,11 +262,14 @@ SELECT c.nspname, c.relname, c.key, c.column_name, c.winner, c.loser, c.type, c.
   FROM {{source}}
   JOIN unnest(%(schemas)s::text[], %(tables)s::text[], %(columns)s::text[], %(asks)s::boolean[])
        AS w (nspname, relname, column_name, asks)
-       ON (c.nspname, c.relname, c.column_name) = (w.nspname, w.relname, w.column_name)
+       ON (w.nspname, w.relname) = (c.nspname, c.relname)
+      AND w.column_name = CASE WHEN c.type IN ('{UNIQUE}', '{PARENT}') THEN '' ELSE c.column_name END
  CROSS JOIN LATERAL (
        SELECT md5('\\x{NAMESPACE.hex}'::bytea || convert_to(to_jsonb(
               ARRAY[c.nspname, c.relname, c.column_name,
-                    least(c.winner, c.loser)::text, greatest(c.winner, c.loser)::text] || c.key)::text, 'UTF8')) AS hex
+                    CASE WHEN {_OF_KEY} THEN c.loser ELSE least(c.winner, c.loser) END::text,
+                    CASE WHEN {_OF_KEY} THEN c.loser ELSE greatest(c.winner, c.loser) END::text]
+              || c.key)::text, 'UTF8')) AS hex
        OFFSET 0) AS h
  CROSS JOIN LATERAL (
        SELECT overlay(overlay(h.hex PLACING '3' FROM 13 FOR 1)
@@ -259,7 +277,7 @@ SELECT c.nspname, c.relname, c.key, c.column_name, c.winner, c.loser, c.type, c.
        OFFSET 0) AS i
   LEFT JOIN {{answers}} a ON a.id = i.id
  WHERE (%(site)s::bigint IS NULL OR c.winner & {SITE_MASK} = %(site)s OR c.loser & {SITE_MASK} = %(site)s)
-   AND (%(rule)s::text IS NULL OR c.rule = %(rule)s)
+   AND (%(rule)s::text IS NULL OR %(rule)s IN (c.rule, split_part(c.rule, '.', 1)))
    AND (NOT %(asked)s OR {{asks}})
    AND (%(since)s::timestamptz IS NULL OR c.recorded_at >= %(since)s)
    AND (%(until)s::timestamptz IS NULL OR c.recorded_at < %(until)s)"""

@@ -102,3 +102,12 @@ def log_in(db: None, assets: None) -> LogIn:
         return client
 
     return log_in
+
+
+@pytest.fixture
+def conflicts(db: None) -> Iterator[None]:
+    """This site's database under replication, with no conflict in it."""
+    from tests.app.kuroshio import replicated
+
+    with replicated():
+        yield

@@ -1,5 +1,6 @@
 """The tables of the replication in the test's transaction, with conflicts as apply records them."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,7 @@ from django.db import connection
 
 from crm.core.models import Replicated
 from crm.core.sites import config
-from replication.status import conflict_id
+from replication.status import PARENT, UNIQUE, conflict_id
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 NOW = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
@@ -31,6 +32,7 @@ def replicated() -> Iterator[None]:
         cursor.execute("set local client_min_messages = warning")
         cursor.execute(files("replication.postgres").joinpath("schema.sql").read_text().replace("%", "%%"), [])
         cursor.execute("insert into kuroshio.site (name, number, incarnation, lineage) values ('taipei', 1, 'x', '[]')")
+        cursor.execute("alter table accounts_user add kuroshio_claims jsonb")
         cursor.execute("insert into kuroshio.capture (live_lsn, packed_lsn) values ('0/0', '0/0')")
     cache.clear()
     yield
@@ -69,4 +71,43 @@ def conflict(
     }
     with connection.cursor() as cursor:
         cursor.execute(_INSERT, values)
-    return conflict_id(f"public.{table}", [str(row.pk)], column, values["winner"], values["loser"])
+    other = values["loser"] if values["type"] == UNIQUE else values["winner"]
+    return conflict_id(f"public.{table}", [str(row.pk)], column, other, values["loser"])
+
+
+def claim(row: Replicated, column: str, value: str, *, outcome: str = "mark", index: str = "", **more: Any) -> UUID:
+    """A value of a unique key that a row claims and another holds, from the older site to the younger one's."""
+    rule = f"unique.{index or f'{row._meta.db_table}_{column}_key'} = {outcome}"
+    ages = {"won_at": NOW - timedelta(minutes=3), "lost_at": NOW}
+    return conflict(row, column, holds=value, lost=value, type=UNIQUE, rule=rule, **(ages | more))
+
+
+def marked(row: Replicated, column: str, value: str) -> None:
+    """The row shows a mark in the place of what it claims."""
+    with connection.cursor() as cursor:
+        table = connection.ops.quote_name(row._meta.db_table)
+        cursor.execute(
+            f"update {table} set {column} = %s, kuroshio_claims = %s where id = %s",
+            [f"{value}~1a2b3c4d", json.dumps({column: value}), row.pk],
+        )
+    row.refresh_from_db()
+
+
+def fallen(row: Replicated, reference: str, **more: Any) -> UUID:
+    """A row that fell with its parent: what is recorded of that. Both are yet to be taken away (`take_away`)."""
+    parent = str(getattr(row, reference))
+    rule = f"parent.{row._meta.db_table}_{reference}_fkey = falls"
+    return conflict(row, reference, holds=None, lost=parent, type=PARENT, resolution="skip", rule=rule, **more)
+
+
+def take_away(row: Replicated, hidden: str = "") -> None:
+    """The row is out of its table, deleted or hidden; its last image is kept."""
+    table = row._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into kuroshio.tombstone (nspname, relname, key, deleted, saw, stamps, cells, hidden)"
+            f" select 'public', %s, array[id::text], 1, '{{1}}', '{{1}}', (select jsonb_object_agg(key, value)"
+            f" from jsonb_each_text(to_jsonb(t))), %s from {connection.ops.quote_name(table)} t where id = %s",
+            [table, hidden, row.pk],
+        )
+    type(row)._base_manager.filter(pk=row.pk).delete()

@@ -14,7 +14,7 @@ from django.urls import reverse
 from crm.history.models import Edit
 from crm.reviews.selectors import Asked, get_page
 from tests.app.conftest import LogIn
-from tests.app.kuroshio import NOW, conflict, replicated
+from tests.app.kuroshio import NOW, claim, conflict, fallen, marked, replicated, take_away
 from tests.app.make import make_contact, make_customer, make_order, make_product, make_user
 from tests.app.test_orders import line_of
 
@@ -31,6 +31,7 @@ EXPECTED = {
     "product_detail": 3,
     "global_report": 5,
     "health": 2,
+    "account_edit": 3,
 }
 
 
@@ -47,6 +48,7 @@ def test_a_page_asks_as_often_as_expected_however_much_there_is(log_in: LogIn, n
         line_of(order)
     keys = dict.fromkeys(("customer_detail", "customer_edit", "customer_history"), customer.pk)
     keys["order_detail"] = order.pk
+    keys["account_edit"] = make_user().pk
     keys["product_detail"] = order.lines.values_list("product_id", flat=True)[0]
     client = log_in("hq")
     address = reverse(name, args=[keys[name]] if name in keys else [])
@@ -93,3 +95,36 @@ def test_conflicts_are_asked_for_together_however_many_there_are(log_in: LogIn, 
         with CaptureQueriesContext(connection) as asked:
             assert client.get(address, {"id": ids}).status_code == 200
     assert len(asked) == WITH_CONFLICTS[name], "\n".join(query["sql"] for query in asked.captured_queries)
+
+
+# With claims on log-in names and contacts that fell with their customers: the holders and the parents, too.
+WITH_CLAIMS = {
+    "today": 15,
+    "conflict_list": 8,
+    "conflict_detail": 7,
+    "conflict_answer": 9,
+}
+
+
+@pytest.mark.parametrize("name", WITH_CLAIMS)
+@pytest.mark.parametrize("more", [1, 6])
+def test_claims_and_falls_are_asked_for_together_however_many_there_are(log_in: LogIn, name: str, more: int) -> None:
+    client, author = log_in("hq"), make_user(role="hq")
+    client.force_login(author)
+    with replicated():
+        ids = []
+        for number in range(more):
+            make_user(username=f"chen{number}")
+            waiting = make_user()
+            marked(waiting, "username", f"chen{number}")
+            contact = make_contact(make_customer())
+            for row in (waiting, contact):
+                Edit.objects.create(table="", record=row.pk, person=author, owner_site="us", created_at=NOW)
+            ids += [str(claim(waiting, "username", f"chen{number}")), str(fallen(contact, "customer_id", lost_at=NOW))]
+            take_away(contact, "fallen")
+            take_away(contact.customer)
+        address = reverse(name, args=[ids[0]] if name == "conflict_detail" else [])
+        client.get(address, {"id": ids})
+        with CaptureQueriesContext(connection) as asked:
+            assert client.get(address, {"id": ids}).status_code == 200
+    assert len(asked) == WITH_CLAIMS[name], "\n".join(query["sql"] for query in asked.captured_queries)

@@ -23,7 +23,7 @@ from crm.node.standing import standing_of
 from crm.node.views import health_context
 from tests.app.conftest import LogIn
 from tests.app.kuroshio import NOW as THEN
-from tests.app.kuroshio import conflict, replicated
+from tests.app.kuroshio import claim, conflict, fallen, marked, replicated, take_away
 from tests.app.make import WHEN, make_contact, make_customer, make_order, make_product, make_user
 from tests.app.test_orders import line_of
 from tests.app.test_report import NOW, link, view
@@ -133,6 +133,30 @@ def test_conflicts_cost_no_more_be_it_a_full_page_of_them(log_in: LogIn, filled:
             "start": wire_bytes(client.get(reverse("today"))),
             "many": wire_bytes(client.get(reverse("conflict_answer"), {"id": keys[:25], "decision": "other"})),
             "edit": wire_bytes(client.get(reverse("conflict_answer"), {"id": keys[:25], "decision": "edit"})),
+        }
+    assert max(costs.values()) <= LATER_PAGE, str(costs)
+
+
+@pytest.mark.parametrize("language", ["zh-hant", "zh-hans", "en"])
+def test_claims_and_falls_cost_no_more_be_it_a_full_page_of_them(log_in: LogIn, language: str) -> None:
+    client = log_in("hq", language=language)
+    with replicated():
+        keys = []
+        for number in range(14):
+            make_user(username=f"chen{number}", display_name=f"陳志明{number}")
+            waiting = make_user(display_name=f"陳偉{number}")
+            marked(waiting, "username", f"chen{number}")
+            keys.append(str(claim(waiting, "username", f"chen{number}")))
+            contact = make_contact(make_customer(name=f"第{number}號精密機械有限公司"), name=f"林怡君{number}")
+            keys.append(str(fallen(contact, "customer_id")))
+            take_away(contact, "fallen")
+            take_away(contact.customer)
+        costs = {
+            "list": wire_bytes(client.get(reverse("conflict_list"))),
+            "claim": wire_bytes(client.get(reverse("conflict_detail", args=[keys[0]]))),
+            "fall": wire_bytes(client.get(reverse("conflict_detail", args=[keys[1]]))),
+            "many": wire_bytes(client.get(reverse("conflict_answer"), {"id": keys[:25]})),
+            "account": wire_bytes(client.get(reverse("account_edit", args=[waiting.pk]))),
         }
     assert max(costs.values()) <= LATER_PAGE, str(costs)
 

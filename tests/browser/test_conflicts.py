@@ -1,10 +1,11 @@
 """What two sites changed during a cut is answered at one of them, and closed at both."""
 
+import psycopg
 from playwright.sync_api import Page, expect
 
 from deploy.local.stack import Stack
 from deploy.local.wan.client import Lines
-from tests.browser.conftest import OpenAt
+from tests.browser.conftest import OpenAt, add_user
 from tests.browser.test_travelling import create_customer
 from tests.browser.waiting import visit_until, visit_until_shown
 
@@ -81,3 +82,50 @@ def test_many_are_answered_together(stack: Stack, open_at: OpenAt) -> None:
     answer(us, "3 questions are answered.")
     for key, (there, _here) in names.items():
         visit_until_shown(taipei, f"/customers/{key}", there)
+
+
+def test_two_people_were_given_one_log_in_name(stack: Stack, open_at: OpenAt) -> None:
+    taipei, us = open_at("taipei"), open_at("us")
+    stack.wan.cut(Lines(site="us"))
+    try:
+        add_user(stack, "taipei", "chen", "陳志明")
+        add_user(stack, "us", "chen", "Chen Wei")
+    finally:
+        stack.wan.heal()
+    for page in (taipei, us):
+        visit_until_shown(page, f"{OPEN}&kind=accounts", "chen~", 60)
+    us.get_by_role("link", name="Log-in name").click()
+    expect(us.get_by_text("the older claim holds")).to_be_visible()
+    us.get_by_label("Give 陳志明 another value").check()
+    us.locator(".other").get_by_label("Log-in name").fill("chen.zm")
+    answer(us, "1 question is answered.")
+    for page in (taipei, us):
+        visit_until_shown(page, f"{OPEN}&kind=accounts", "No conflict is found.")
+        page.goto("/conflicts?kind=accounts")
+        page.get_by_role("link", name="Log-in name").click()
+        visit_until_shown(page, page.url, "shows “chen” by now")
+
+
+def test_what_fell_with_its_customer_comes_back_with_it(stack: Stack, open_at: OpenAt) -> None:
+    taipei, us = open_at("taipei"), open_at("us")
+    key = create_customer(taipei, "歸來商行")
+    visit_until_shown(us, "/customers", "歸來商行")
+    stack.wan.cut(Lines(site="us"))
+    try:
+        us.goto(f"/customers/{key}/contacts/new")
+        us.get_by_label("Name", exact=True).fill("陳小姐")
+        us.get_by_role("button", name="Save").click()
+        us.wait_for_url(f"**/customers/{key}")
+        with psycopg.connect(stack.site("taipei").dsn()) as session:
+            session.execute("DELETE FROM customers_customer WHERE id = %s", (key,))
+    finally:
+        stack.wan.heal()
+    told = us.locator(".clash")
+    visit_until(us, "/", "what fell is told to who wrote it", lambda: told.count() > 0, 60)
+    expect(told).to_contain_text("deleted what it belongs to")
+    told.get_by_role("link").click()
+    expect(us.get_by_text("歸來商行")).to_be_visible()
+    us.get_by_label("Bring back what it belongs to").check()
+    answer(us, "1 question is answered.")
+    for page in (taipei, us):
+        visit_until_shown(page, f"/customers/{key}", "陳小姐", 60)

@@ -25,6 +25,7 @@ from replication.postgres.catalog import Table, describe
 from replication.postgres.indexes import Constraints, constraints
 from replication.postgres.parameters import register
 from replication.postgres.rows import FastRows
+from replication.status import Unshown, claims_of, out_of_table
 from sitecfg import Rules, TableRules, UniqueRule
 from tests.postgres.servers import Pair, as_applied
 from tests.postgres.test_differential import as_sections
@@ -285,16 +286,22 @@ def test_who_waits_is_shown_when_a_local_user_lets_go(house: House) -> None:
     cells = _cells(b"chen@a.tw") | {"a": b"1", "b": b"1"}
     house.apply([Change((pair.schema, "c"), "I", (b"2",), cells, younger, 0, Author("beta", 2, 0, 0, {}))])
     assert pair.run(pair.alpha, "SELECT id FROM c") == [(1,)], "the younger claim on (a, b) waits hidden"
+    table, waiting = f"{pair.schema}.c", out_of_table(pair.alpha, f"{pair.schema}.c", ["1", "2"])
+    assert {key: (image.hidden, image.cells["mail"]) for key, image in waiting.items()} == {
+        "2": ("unique", "chen@a.tw")
+    }
     pair.run(pair.alpha, "UPDATE c SET b = 2")
     house.look_again()
+    assert claims_of(pair.alpha, table, "id", [1, 2]) == {"2": Unshown({"mail": "chen@a.tw"})}
+    assert out_of_table(pair.alpha, table, ["1", "2"]) == {}
     assert pair.run(pair.alpha, "SELECT id, left(mail, 10) FROM c ORDER BY id") == [(1, "chen@a.tw"), (2, "chen@a.tw~")]
     pair.run(pair.alpha, "DELETE FROM c WHERE id = 1")
     house.look_again()
     assert pair.run(pair.alpha, "SELECT id, mail FROM c") == [(2, "chen@a.tw")]
     query = "SELECT type, rule FROM kuroshio.conflict WHERE nspname = %s ORDER BY rule"
     assert pair.run(pair.alpha, query, (pair.schema,)) == [
-        ("multiple_unique_conflicts", "unique = hide"),
-        ("multiple_unique_conflicts", "unique = mark"),
+        ("multiple_unique_conflicts", "unique.c_mail = mark"),
+        ("multiple_unique_conflicts", "unique.c_pair = hide"),
     ]
 
 

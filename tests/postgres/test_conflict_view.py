@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 
 from replication.core.stamps import moment
 from replication.postgres.connect import Connection
-from replication.status import Conflicts, Mark, NotInitialisedError, Wanted, Watched, conflict_id, local_view
+from replication.status import (
+    PARENT,
+    UNIQUE,
+    Conflicts,
+    Mark,
+    NotInitialisedError,
+    Wanted,
+    Watched,
+    conflict_id,
+    local_view,
+)
 from tests.postgres.servers import Pair
 
 SITES = {"alpha": 1, "beta": 2}
@@ -21,7 +31,7 @@ AT = int((NOW - datetime(2000, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1))
 _INSERT = """
 INSERT INTO kuroshio.conflict (nspname, relname, key, column_name, winner, loser, type, resolution, rule,
                                winner_value, loser_value, recorded_at)
-VALUES (%(schema)s, %(table)s, %(key)s, %(column)s, %(winner)s, %(loser)s, 'update_origin_differs', 'apply_remote',
+VALUES (%(schema)s, %(table)s, %(key)s, %(column)s, %(winner)s, %(loser)s, %(type)s, 'apply_remote',
         %(rule)s, 'new', 'old', %(recorded_at)s)"""
 
 
@@ -33,8 +43,9 @@ class Site:
         self.session = session
         pair.run(session, "CREATE TABLE answer (id uuid PRIMARY KEY)")
         session.execute("DELETE FROM kuroshio.conflict")
-        watched = {f"{self.schema}.t": {"name": True, "note": False}, f"{self.schema}.u": {"name": False}}
-        self.conflicts = Conflicts(session, SITES, Watched(watched, f"{self.schema}.answer"))
+        watched = {f"{self.schema}.t": {"": False, "name": True, "note": False}, f"{self.schema}.u": {"name": False}}
+        keys = {f"{self.schema}.t": ["t_mail"]}
+        self.conflicts = Conflicts(session, SITES, Watched(watched, f"{self.schema}.answer", keys))
 
     def record(self, number: int, **more: Any) -> UUID:
         """A conflict recorded so many seconds after NOW; returns its id."""
@@ -45,12 +56,18 @@ class Site:
             "column": "name",
             "winner": moment(AT + number, 1),
             "loser": moment(AT - 5, 2),
+            "type": "update_origin_differs",
             "rule": "latest",
             "recorded_at": NOW + timedelta(seconds=number),
             **more,
         }
         self.session.execute(_INSERT, row)
-        return conflict_id(f"{self.schema}.{row['table']}", row["key"], row["column"], row["winner"], row["loser"])
+        winner = row["loser"] if row["type"] == UNIQUE else row["winner"]
+        return conflict_id(f"{self.schema}.{row['table']}", row["key"], row["column"], winner, row["loser"])
+
+    def claim(self, number: int, rule: str = "unique.t_mail = mark", **more: Any) -> UUID:
+        """The same over a unique key."""
+        return self.record(number, type=UNIQUE, column="mail", rule=rule, **more)
 
     def answer(self, key: UUID) -> None:
         self.session.execute(f"INSERT INTO {self.schema}.answer VALUES (%s)".encode(), (key,))
@@ -133,6 +150,36 @@ def test_one_across_a_change_of_the_rule_is_open_whether_or_not_the_column_is_as
     site.answer(late)
     assert site.found(open=True) == [asked]
     assert site.conflicts.count_open() == 1
+
+
+def test_a_claim_on_a_unique_key_is_open_where_the_key_asks_and_history_where_it_does_not(site: Site) -> None:
+    asked, quiet = site.claim(1), site.claim(2, "unique.t_code = hide")
+    site.claim(3, table="u")  # the rows of u are not shown
+    assert {each.id: each.open for each in site.conflicts.page()} == {asked: True, quiet: False}
+    assert site.conflicts.count_open() == 1
+    site.answer(asked)
+    assert (site.found(open=True), site.conflicts.count_open()) == ([], 0)
+
+
+def test_a_claim_is_one_whichever_holder_a_site_met_it_against(site: Site) -> None:
+    first = site.claim(1, key=["7"], winner=moment(AT, 1))
+    second = site.claim(2, key=["7"], winner=moment(AT, 2))
+    assert first == second
+    site.answer(first)
+    assert not any(each.open for each in site.conflicts.page())
+
+
+def test_what_fell_with_its_parent_is_shown_and_asks_nobody(site: Site) -> None:
+    fell = site.record(1, type=PARENT, column="p_id", rule="parent.t_p_id_fkey = falls")
+    (found,) = site.conflicts.page()
+    assert (found.id, found.type, found.open) == (fell, PARENT, False)
+
+
+def test_those_of_unique_keys_and_of_parents_are_found_by_either_word(site: Site) -> None:
+    claim, fell = site.claim(1), site.record(2, type=PARENT, column="p_id", rule="parent.t_p_id_fkey = falls")
+    site.record(3)
+    assert (site.found(rule="unique"), site.found(rule="parent")) == ([claim], [fell])
+    assert site.found(rule="unique.t_mail = mark") == [claim]
 
 
 def test_columns_that_the_application_does_not_name_are_not_shown(site: Site) -> None:

@@ -1,4 +1,4 @@
-"""The log-in and a person's preferences."""
+"""A person's preferences, and the account with its log-in name and role."""
 
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from crm.accounts.models import User
+from crm.accounts.roles import May, role_may
 from crm.core.forms import RowForm
 from crm.core.words import offset
 
@@ -36,7 +37,7 @@ class PreferencesForm(RowForm[User]):
 
     class Meta:
         model = User
-        fields = ("language", "time_zone", "display_name", "latin_name", "name_lang", "email")
+        fields: tuple[str, ...] = ("language", "time_zone", "display_name", "latin_name", "name_lang", "email")
         labels = {"latin_name": _("Latin form"), "name_lang": _("language of the name")}  # noqa: RUF012
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -44,3 +45,19 @@ class PreferencesForm(RowForm[User]):
         zones = self.fields["time_zone"]
         assert isinstance(zones, forms.ChoiceField)
         zones.choices = zone_choices(self.instance.time_zone)
+
+
+class AccountForm(PreferencesForm):
+    """The same with what others give a person: the log-in name, the role."""
+
+    class Meta(PreferencesForm.Meta):
+        fields = ("username", "role", "is_active", *PreferencesForm.Meta.fields)
+        labels = {**PreferencesForm.Meta.labels, "role": _("role"), "is_active": _("may log in")}  # noqa: RUF012
+        error_messages = {  # noqa: RUF012  (Django's own attribute)
+            "username": {"unique": _("Another account has this log-in name.")}
+        }
+
+
+def account_form(user: User) -> type[PreferencesForm]:
+    """The form that this person may fill in: their own preferences, or anybody's account."""
+    return AccountForm if role_may(user.role, May.EDIT_ACCOUNTS) else PreferencesForm

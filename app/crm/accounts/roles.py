@@ -21,12 +21,13 @@ class May(models.TextChoices):
     EDIT_CATALOG = "edit_catalog"
     SEE_GLOBAL_REPORT = "see_global_report"
     GRANT_CREDIT = "grant_credit"
+    EDIT_ACCOUNTS = "edit_accounts"
 
 
 _GRANTS: Final[dict[Role, frozenset[May]]] = {
     Role.STAFF: frozenset({May.SELL}),
     Role.OPS: frozenset(),
-    Role.HQ: frozenset({May.SELL, May.EDIT_CATALOG, May.SEE_GLOBAL_REPORT, May.GRANT_CREDIT}),
+    Role.HQ: frozenset({May.SELL, May.EDIT_CATALOG, May.SEE_GLOBAL_REPORT, May.GRANT_CREDIT, May.EDIT_ACCOUNTS}),
 }
 
 

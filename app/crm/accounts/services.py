@@ -9,10 +9,10 @@ from crm.core.versions import Outcome
 from crm.core.writing import write_edit
 
 
-def update_preferences(
+def update_account(
     *, key: UUID, fields: tuple[str, ...], seen: str, typed: Mapping[str, Any], by: UUID | None
 ) -> Outcome:
-    """Save a person's own preferences: they hold at every site."""
+    """Save what changed of an account, such as a person's own preferences: it holds at every site."""
     return write_edit(User.objects.all(), key=key, fields=fields, seen=seen, typed=typed, by=by)
 
 

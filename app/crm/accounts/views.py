@@ -1,19 +1,23 @@
-"""Log-in and preferences."""
+"""Log-in, preferences and accounts."""
 
 from functools import partial
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
-from crm.accounts.access import person
-from crm.accounts.forms import PreferencesForm
-from crm.accounts.services import update_preferences
+from crm.accounts.access import needs, person
+from crm.accounts.forms import AccountForm, PreferencesForm
+from crm.accounts.models import User
+from crm.accounts.roles import May
+from crm.accounts.services import update_account
 from crm.core.editing import edit_row, see
 from crm.core.sites import this_site
 
@@ -54,7 +58,20 @@ def preferences(request: HttpRequest) -> HttpResponse:
         request,
         row=person(request),
         form_class=PreferencesForm,
-        save=partial(update_preferences, by=person(request).pk),
+        save=partial(update_account, by=person(request).pk),
         template="accounts/preferences.html",
         back=reverse("preferences"),
+    )
+
+
+@needs(May.EDIT_ACCOUNTS)
+def account_edit(request: HttpRequest, key: UUID) -> HttpResponse:
+    """Change somebody's account: a log-in name, a role."""
+    return edit_row(
+        request,
+        row=get_object_or_404(User, pk=key),
+        form_class=AccountForm,
+        save=partial(update_account, by=person(request).pk),
+        template="accounts/account.html",
+        back=reverse("account_edit", args=[key]),
     )

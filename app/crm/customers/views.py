@@ -18,7 +18,7 @@ from crm.customers.models import Contact, Customer, Kind, Stage
 from crm.customers.timeline import get_time_line
 from crm.history.selectors import get_history_page
 from crm.history.words import labels_of
-from crm.reviews.questions import gather
+from crm.reviews.gathering import gather
 from crm.reviews.selectors import get_open_of
 
 FORM = "customers/form.html"

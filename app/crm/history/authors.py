@@ -1,8 +1,8 @@
 """Whose a version of a record is. Pure.
 
 A stamp says the site and the time of a version, an edit says who saved what at a site and when. The author is
-who saved that column at that site last before the stamp's time, and not long before: an older edit is none
-of it, because something else than a person wrote then (a loader, a correction in the database).
+who saved that column, or made the record, at that site last before the stamp's time, and not long before: an older
+edit is none of it, because something else than a person wrote then (a loader, a correction in the database).
 """
 
 from collections.abc import Collection, Iterable
@@ -19,6 +19,11 @@ def author_of(edits: Iterable[Edit], *, columns: Collection[str], site: str, at:
     able = [
         edit
         for edit in edits
-        if edit.owner_site == site and at - AHEAD <= edit.created_at <= at and not set(columns).isdisjoint(edit.columns)
+        if edit.owner_site == site and at - AHEAD <= edit.created_at <= at and _wrote(edit, columns)
     ]
     return max(able, key=lambda edit: edit.created_at, default=None)
+
+
+def _wrote(edit: Edit, columns: Collection[str]) -> bool:
+    """Who made the record wrote all of its columns."""
+    return not edit.columns or not set(columns).isdisjoint(edit.columns)

@@ -11,7 +11,7 @@ from crm.reviews.questions import Question
 
 @dataclass(frozen=True)
 class Answer:
-    """`form` holds the record's values with those that were chosen or typed; None where nothing is to be written."""
+    """`form` is over the record to be written, with what was chosen or typed; None where no form is."""
 
     question: Question
     decision: Decision
@@ -35,12 +35,5 @@ def read_answer(question: Question, sent: Mapping[str, Any]) -> Answer | None:
     chosen, seen = sent.get(f"{question.prefix}-decision", ""), sent.get(f"{question.prefix}-version", "")
     if chosen == Decision.ACCEPT:
         return Answer(question, Decision.ACCEPT, chosen, seen)
-    if not question.may_write:
-        return None
-    for choice in question.lost:
-        if chosen == choice.value:
-            return Answer(question, Decision.OTHER, chosen, seen, question.fill(question.sent_by(choice)))
-    if chosen == Decision.EDIT:
-        typed = {name: sent.get(f"{question.prefix}-{name}", "") for name in question.fields}
-        return Answer(question, Decision.EDIT, chosen, seen, question.fill(typed))
-    return None
+    found = question.choose(chosen, sent)
+    return Answer(question, found[0], chosen, seen, found[1]) if found else None

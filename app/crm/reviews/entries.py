@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import ForeignKey
+from django.utils.translation import gettext as _
 
 from crm.accounts.models import User
 from crm.activities.models import Activity
@@ -15,11 +17,12 @@ from crm.customers.models import Customer
 from crm.history.authors import author_of
 from crm.history.models import Edit
 from crm.history.selectors import get_edits_of
+from crm.reviews.claims import Background, Fall, Held, look_up
 from crm.reviews.models import Settlement
 from crm.reviews.records import BY_TABLE, Column, Kind, together
 from crm.reviews.values import NOTHING, told, value_of
 from crm.sales.models import OrderLine
-from replication.status import ConflictView, Side
+from replication.status import PARENT, UNIQUE, ConflictView, Side
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,10 @@ class Version:
 
 @dataclass(frozen=True)
 class Entry:
-    """One conflict. `record` is None where it is not here any more, `column` in a conflict over its existence."""
+    """One conflict. `record` is None where it is not to be seen here, `former` is what it was then, where that is kept.
+
+    `column` is None in a conflict over the record itself.
+    """
 
     conflict: ConflictView
     kind: Kind
@@ -46,6 +52,11 @@ class Entry:
     winner: Version
     loser: Version
     settlement: Settlement | None
+    former: Any = None
+    held: Held | None = None
+    """In a conflict over a unique key."""
+    fall: Fall | None = None
+    """In a conflict over a parent."""
 
     @property
     def key(self) -> UUID:
@@ -53,12 +64,14 @@ class Entry:
 
     @property
     def label(self) -> str:
+        if self.fall and self.fall.kind:
+            return _("%s deleted") % self.fall.kind.one
         return self.kind.label(self.conflict.column)
 
     @property
     def subject(self) -> tuple[str, str]:
         """What the record is called, and in which language."""
-        return name_of(self.record)
+        return name_of(self.record or self.former)
 
     @property
     def customer(self) -> Customer | None:
@@ -71,8 +84,18 @@ class Entry:
         return found  # type: ignore[no-any-return]
 
     @property
-    def address(self) -> str:
-        return self.kind.address(self.record) if self.record is not None else ""
+    def holder_name(self) -> tuple[str, str]:
+        return name_of(self.held.holder if self.held else None)
+
+    @property
+    def parent_name(self) -> tuple[str, str]:
+        return name_of((self.fall.parent or self.fall.former) if self.fall else None)
+
+    @property
+    def shows(self) -> str:
+        """In a conflict over a unique key: what the record shows now."""
+        known = self.column
+        return told(known.field, getattr(self.record, known.field.attname), {}) if known and self.record else NOTHING
 
     @property
     def value_lang(self) -> str:
@@ -80,8 +103,20 @@ class Entry:
         return getattr(self.record, "name_lang", "") if self.column and self.column.name == "name" else ""
 
     def lost_by(self, user: User) -> bool:
-        """Whether it was this person's own value that lost."""
-        return self.column is not None and self.loser.person == user
+        """Whether it was this person's own value that lost, and still does."""
+        if self.held:
+            return self.held.waits and user in (self.loser.person, self.record)
+        return (self.column is not None or self.waits) and self.loser.person == user
+
+    @property
+    def waits(self) -> bool:
+        """Whether a record still waits for who holds its value, or for its parent."""
+        return any(behind.waits for behind in (self.held, self.fall) if behind)
+
+    @property
+    def asks(self) -> bool:
+        """Whether it can be answered: somebody is asked, or a record is out of sight and nobody has said anything."""
+        return self.conflict.open or (self.fall is not None and self.waits and self.settlement is None)
 
     @property
     def deleted_won(self) -> bool:
@@ -90,7 +125,14 @@ class Entry:
 
 
 def name_of(record: Any) -> tuple[str, str]:
-    """What a record is called, and in which language."""
+    """What a record is called, and in which language; of one that was recalled, what it refers to may be gone."""
+    try:
+        return _name_of(record)
+    except ObjectDoesNotExist:
+        return NOTHING, "und"
+
+
+def _name_of(record: Any) -> tuple[str, str]:
     if isinstance(record, OrderLine):
         return record.product.name, record.product.name_lang
     if isinstance(record, Activity):
@@ -100,31 +142,38 @@ def name_of(record: Any) -> tuple[str, str]:
 
 def describe(conflicts: Sequence[ConflictView]) -> list[Entry]:
     """The conflicts as people know them, with as many queries as there are kinds of things in them."""
-    known = [conflict for conflict in conflicts if conflict.table in BY_TABLE]
+    known = list({each.id: each for each in reversed(conflicts) if each.table in BY_TABLE}.values())[::-1]
     keys: dict[Kind, set[UUID]] = defaultdict(set)
     for conflict in known:
         keys[BY_TABLE[conflict.table]].add(UUID(conflict.key[0]))
     records = {kind: kind.get_rows(list(some)) for kind, some in keys.items()}
-    edits = get_edits_of(set().union(*keys.values()))
+    behind = look_up(known, records)
+    holders = {holder.pk for holder in behind.holders.values()}
+    edits = get_edits_of(set().union(holders, *keys.values()))
     answers = Settlement.objects.select_related("person").in_bulk([each.id for each in known]) if known else {}
     names = _names(known)
-    return [_entry(each, records, edits, names, answers.get(each.id)) for each in known]
+    return [_entry(each, behind, edits, names, answers.get(each.id)) for each in known]
 
 
 def _entry(
     conflict: ConflictView,
-    records: Mapping[Kind, Mapping[UUID, Any]],
+    behind: Background,
     edits: Mapping[UUID, Sequence[Edit]],
     names: Mapping[Any, str],
     answer: Settlement | None,
 ) -> Entry:
     kind, key = BY_TABLE[conflict.table], UUID(conflict.key[0])
-    column = kind.columns.get(conflict.column)
+    column = kind.column(conflict.column) if conflict.type != PARENT else None
+    held = behind.held(conflict) if conflict.type == UNIQUE else None
+    fall = behind.fall(conflict) if conflict.type == PARENT else None
     written = together(conflict.table, conflict.column)
-    winner, loser = (
-        _version(side, column, written, edits.get(key, ()), names) for side in (conflict.winner, conflict.loser)
-    )
-    return Entry(conflict, kind, column, records[kind].get(key), winner, loser, answer)
+    mine = edits.get(key, ()) if conflict.column else ()
+    theirs = edits.get(held.holder.pk, ()) if held and held.holder else () if held or fall else mine
+    winner = _version(conflict.winner, column, written, theirs, names)
+    loser = _version(conflict.loser, column, written, mine, names)
+    record = behind.records[kind].get(key)
+    former = behind.former(kind, str(key)) if record is None else None
+    return Entry(conflict, kind, column, record, winner, loser, answer, former, held, fall)
 
 
 def _version(

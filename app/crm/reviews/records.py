@@ -16,8 +16,10 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from crm.accounts.forms import AccountForm, account_form
 from crm.accounts.models import User
 from crm.accounts.roles import May, role_may
+from crm.accounts.services import update_account
 from crm.activities.forms import ActivityForm, activity_form
 from crm.activities.models import Activity
 from crm.activities.services import update_activity
@@ -64,24 +66,43 @@ class Kind:
     customer: str = ""
     at_home: bool = False
     """Only the site that it belongs to writes it."""
+    own: bool = False
+    """It is of a person, who may change it as well."""
+    on_form: bool = True
+    """Its page is the form, for who may change it; else a page that all may see."""
+
+    @cached_property
+    def model(self) -> type[Replicated]:
+        return self.rows.model
 
     @cached_property
     def table(self) -> str:
         """As replication names it."""
-        return f"public.{self.rows.model._meta.db_table}"  # noqa: SLF001  (Django documents _meta)
+        return f"public.{self.model._meta.db_table}"  # noqa: SLF001  (Django documents _meta)
 
     @cached_property
     def columns(self) -> Mapping[str, Column]:
         """What people can edit, by the column's name."""
         found = {}
         for name in self.widest.row_fields():
-            field = self.rows.model._meta.get_field(name)  # noqa: SLF001  (as above)
+            field = self.fields[self.model._meta.get_field(name).attname]  # type: ignore[union-attr]  # noqa: SLF001  (as above)
             found[field.attname] = Column(name, self.widest.base_fields[name].label or name, field)
         return found
 
+    @cached_property
+    def fields(self) -> "Mapping[str, Field[Any, Any]]":
+        """The model's fields, by the column's name."""
+        return {field.attname: field for field in self.model._meta.concrete_fields}  # noqa: SLF001  (as above)
+
+    def column(self, name: str) -> Column | None:
+        """A column, whether or not people edit it; None for what the model lacks, such as the record's existence."""
+        field = self.fields.get(name)
+        return self.columns.get(name) or (Column(field.name, field.verbose_name, field) if field else None)
+
     def label(self, column: str) -> str:
         """What people call a column."""
-        return capfirst(str(self.columns[column].label)) if column else _("The record itself")
+        known = self.column(column)
+        return capfirst(str(known.label)) if known else _("The record itself")
 
     def get_rows(self, keys: Sequence[UUID]) -> Mapping[UUID, Any]:
         """The records under these keys that are here."""
@@ -89,12 +110,13 @@ class Kind:
 
     def barrier(self, user: User, row: Replicated | None, columns: Sequence[str]) -> str:
         """Why this person may not change these columns, with who may; empty if nothing is in the way."""
-        if not role_may(user.role, self.may):
+        if not role_may(user.role, self.may) and not (self.own and row == user):
             return _("Your role does not change this. Somebody whose role does can answer.")
         if self.at_home and row is not None and row.owner_site != this_site().name:
             return _("This belongs to %s, and is changed and answered there.") % site_title(row.owner_site)
         allowed = self.form(user, row).row_fields() if row is not None else ()
-        if row is not None and any(self.columns[column].name not in allowed for column in columns if column):
+        named = [known.name for known in map(self.column, columns) if known]
+        if row is not None and not set(named) <= set(allowed):
             return _("Your role does not change this field. Headquarters can answer.")
         return ""
 
@@ -109,6 +131,11 @@ def asks(table: str, column: str) -> bool:
     """Whether the rules ask a person about this column, whoever owns the row."""
     rule = config().rules.table(table).column(column)
     return rule.review or any(owned.review for owned in rule.owned_by.values())
+
+
+def asking_keys(table: str) -> list[str]:
+    """The unique keys about whose conflicts the rules ask a person."""
+    return [name for name, unique in config().rules.table(table).unique_keys.items() if unique.review]
 
 
 def _page(name: str) -> Callable[[Any], str]:
@@ -129,6 +156,7 @@ KINDS: Mapping[str, Kind] = {
             update_customer,
             May.SELL,
             _page("customer_detail"),
+            on_form=False,
             customer="pk",
         ),
         Kind(
@@ -153,6 +181,7 @@ KINDS: Mapping[str, Kind] = {
             update_order,
             May.SELL,
             _page("order_detail"),
+            on_form=False,
             customer="customer",
             at_home=True,
         ),
@@ -168,6 +197,7 @@ KINDS: Mapping[str, Kind] = {
             update_line,
             May.SELL,
             lambda line: reverse("order_detail", args=[line.order_id]),
+            on_form=False,
             customer="order__customer",
             at_home=True,
         ),
@@ -181,6 +211,7 @@ KINDS: Mapping[str, Kind] = {
             update_product,
             May.EDIT_CATALOG,
             _page("product_detail"),
+            on_form=False,
         ),
         Kind(
             "activities",
@@ -196,6 +227,19 @@ KINDS: Mapping[str, Kind] = {
             _page("activity_edit"),
             customer="customer",
         ),
+        Kind(
+            "accounts",
+            gettext_lazy("Account"),
+            gettext_lazy("Accounts"),
+            User.objects.defer("password"),
+            AccountForm,
+            lambda user, _: account_form(user),
+            update_account,
+            May.EDIT_ACCOUNTS,
+            _page("account_edit"),
+            own=True,
+        ),
     )
 }
 BY_TABLE: Mapping[str, Kind] = {kind.table: kind for kind in KINDS.values()}
+BY_MODEL: Mapping[type[Any], Kind] = {kind.model: kind for kind in KINDS.values()}

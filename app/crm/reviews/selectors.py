@@ -6,25 +6,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
-import psycopg
 from django.core.cache import cache
-from django.db import connection
 from django.utils import timezone
 
 from crm.accounts.models import User
 from crm.core.paging import PAGE_ROWS, mark_of, place_of
-from crm.core.sites import config
 from crm.customers.models import Customer
 from crm.customers.selectors import Wanted as WantedCustomers
 from crm.customers.selectors import find_customers
 from crm.history.selectors import get_edits_by
 from crm.reviews.entries import Entry, describe
 from crm.reviews.models import Seen
-from crm.reviews.records import EXISTENCE, KINDS, asks, together
-from replication.status import Conflicts, ConflictView, Mark, NotInitialisedError, Wanted, Watched
+from crm.reviews.records import KINDS, together
+from crm.reviews.source import conflicts
+from replication.status import PARENT, UNIQUE, ConflictView, Mark, NotInitialisedError, Wanted
 
 OPEN_COUNT = "reviews.open"
 OPEN_SHARE, OPEN_SECONDS = 0.005, 15.0
@@ -56,22 +54,6 @@ class Page:
 
     rows: Sequence[Entry]
     next_mark: str
-
-
-def watched() -> Watched:
-    """What the CRM shows of the conflicts, and which of them it asks about."""
-    columns = {
-        kind.table: {EXISTENCE: False} | {column: asks(kind.table, column) for column in kind.columns}
-        for kind in KINDS.values()
-    }
-    return Watched(columns, "public.reviews_settlement")
-
-
-def conflicts() -> Conflicts:
-    """The conflicts in this site's database."""
-    connection.ensure_connection()
-    numbers = {name: site.number for name, site in config().sites.items()}
-    return Conflicts(cast("psycopg.Connection[Any]", connection.connection), numbers, watched())
 
 
 def count_open() -> int:
@@ -128,6 +110,8 @@ def get_with_mates(ids: Iterable[UUID | str]) -> list[Entry]:
 
 
 def _question(conflict: ConflictView) -> tuple[object, ...]:
+    if conflict.type in (UNIQUE, PARENT):
+        return (conflict.id,)
     versions = () if conflict.open else (conflict.winner.moment, conflict.loser.moment)
     return (conflict.key, conflict.open, together(conflict.table, conflict.column), *versions)
 
@@ -144,9 +128,7 @@ def get_open_of(customer: Customer) -> list[Entry]:
 def get_lost(user: User) -> list[Entry]:
     """Conflicts in which this person's own value lost, that the person has not seen: the newest."""
     edits = get_edits_by(user.pk)
-    if not edits:
-        return []
-    keys = [[str(key)] for key in {edit.record for edit in edits}]
+    keys = [[str(key)] for key in {user.pk, *(edit.record for edit in edits)}]
     try:
         found = conflicts().page(Wanted(keys=keys), most=4 * PAGE_ROWS)
     except NotInitialisedError:

@@ -10,9 +10,9 @@ from django.db import transaction
 from crm.accounts.models import User
 from crm.core.forms import RowForm
 from crm.core.sites import this_site
-from crm.core.versions import version_of
-from crm.core.writing import shown
+from crm.core.writing import write_new
 from crm.reviews.models import Decision, Seen, Settlement
+from crm.reviews.over_parents import ParentQuestion
 from crm.reviews.questions import Question
 from crm.reviews.selectors import OPEN_COUNT
 
@@ -38,18 +38,28 @@ def settle(question: Question, *, decision: Decision, seen: str, form: RowForm[A
     if question.barrier:
         raise BarredError(question.barrier)
     _close(question, decision)
-    row = question.kind.rows.select_for_update(of=("self",)).filter(pk=question.lead.key).first()
-    now = version_of(question.fields, shown(row, question.fields)) if row is not None else ""
-    if now != seen:
+    rows = question.kind.rows.select_for_update(of=("self",)).filter(pk__in=question.keys).order_by("pk")
+    if question.version_in({row.pk: row for row in rows}) != seen:
         raise StaleError
-    if form is not None and row is not None:
+    if form is not None:
         seen_by_form, by = form.initial["version"], question.user.pk
         outcome = question.kind.update(
-            key=row.pk, fields=form.row_fields(), seen=seen_by_form, typed=form.typed(), by=by
+            key=form.instance.pk, fields=form.row_fields(), seen=seen_by_form, typed=form.typed(), by=by
         )
         if outcome.clashes:
             raise StaleError
+    elif isinstance(question, ParentQuestion) and decision == Decision.OTHER:
+        _bring_back(question)
     transaction.on_commit(lambda: cache.delete(OPEN_COUNT))
+
+
+def _bring_back(question: ParentQuestion) -> None:
+    """Make the parent anew under its key, with the values that it had; where it is here again, leave it so."""
+    former, kind = question.fall.former, question.fall.kind
+    if not question.may_return or kind is None:
+        raise StaleError
+    values = {name: getattr(former, name) for name in kind.fields if name not in {"id", "updated_at"}}
+    write_new(kind.rows, key=former.pk, values=values, by=question.user.pk)
 
 
 def _close(question: Question, decision: Decision) -> None:

@@ -20,10 +20,11 @@ from crm.customers.models import Customer
 from crm.reviews import selectors, services
 from crm.reviews.answers import Answer, read_answer
 from crm.reviews.entries import Entry
+from crm.reviews.gathering import gather
 from crm.reviews.models import Decision
-from crm.reviews.questions import Question, gather
+from crm.reviews.questions import Question
 from crm.reviews.records import KINDS
-from crm.reviews.words import rule_choices, rule_title, why
+from crm.reviews.words import decided, rule_choices, rule_title, why
 
 AT_ONCE = 20
 """Questions on one page, so that it stays light on a thin line."""
@@ -46,7 +47,7 @@ def conflict_list(request: HttpRequest) -> HttpResponse:
 
 
 def _may_answer(entry: Entry, user: User) -> bool:
-    return entry.conflict.open and not entry.kind.barrier(user, entry.record, [entry.conflict.column])
+    return entry.asks and not entry.kind.barrier(user, entry.record, [entry.conflict.column])
 
 
 def _choices(asked: selectors.Asked) -> dict[str, object]:
@@ -75,10 +76,23 @@ class Shown:
     faults: Sequence[str] = ()
 
     @property
+    def decided(self) -> str:
+        return decided(self.question.lead)
+
+    @property
     def fields(self) -> list[BoundField]:
         """The question's own fields, for who writes something else; with what was typed."""
-        form = self.answer and self.answer.form
-        return [(form or self.question.edit_form())[name] for name in self.question.fields]
+        return self._fields(Decision.EDIT)
+
+    @property
+    def holder_fields(self) -> list[BoundField]:
+        """The same fields of the record that holds what this one claims."""
+        return self._fields(Decision.OTHER)
+
+    def _fields(self, decision: Decision) -> list[BoundField]:
+        typed = self.answer.form if self.answer and self.answer.decision == decision else None
+        form = typed or self.question.forms.get(decision)
+        return [form[name] for name in self.question.fields] if form else []
 
 
 def conflict_detail(request: HttpRequest, key: UUID) -> HttpResponse:
@@ -97,7 +111,7 @@ def conflict_answer(request: HttpRequest) -> HttpResponse:
         return _take(request)
     ids = request.GET.getlist("id")
     picked = selectors.get_with_mates(ids[:AT_ONCE])
-    questions = gather([entry for entry in picked if entry.conflict.open], person(request))
+    questions = gather([entry for entry in picked if entry.asks], person(request))
     if not questions:
         messages.info(request, _("Nothing that is open was picked."))
         return see(reverse("conflict_list"))
@@ -110,7 +124,7 @@ def conflict_answer(request: HttpRequest) -> HttpResponse:
 def _take(request: HttpRequest) -> HttpResponse:
     """Settle what can be settled, and ask again about the rest. Only what was shown is closed."""
     shown = selectors.get_entries(request.POST.getlist("id")[: 8 * AT_ONCE])
-    open_ones = [entry for entry in shown if entry.conflict.open]
+    open_ones = [entry for entry in shown if entry.asks]
     others_were_first = len(open_ones) < len(shown)
     settled, again = 0, []
     for question in gather(open_ones, person(request)):
@@ -145,11 +159,8 @@ def _ask(request: HttpRequest, questions: Sequence[Shown], *, status: int = 200)
 
 
 def _show(question: Question, wanted: str = "") -> Shown:
-    """`wanted` is a decision; "other" picks the version that lost, where there is one alone."""
-    chosen = wanted if wanted in Decision.values else str(Decision.ACCEPT.value)
-    if chosen == Decision.OTHER:
-        chosen = question.lost[0].value if len(question.lost) == 1 else ""
-    return Shown(question, why(question.lead), chosen)
+    """`wanted` is a decision that was picked for many."""
+    return Shown(question, why(question.lead), question.preset(wanted))
 
 
 def _notice(user: User, entries: Sequence[Entry]) -> None:

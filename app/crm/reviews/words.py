@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 from crm.core import words
 from crm.core.sites import config, site_title
 from crm.reviews.entries import Entry
+from crm.reviews.models import Decision
 from crm.reviews.records import KINDS
 
 _TITLES: Mapping[str, Promise] = {
@@ -22,6 +23,10 @@ _TITLES: Mapping[str, Promise] = {
     "set": gettext_lazy("All elements kept"),
     "append": gettext_lazy("All texts kept"),
 }
+_BEFELL: Mapping[str, Promise] = {
+    "unique": gettext_lazy("Older claim"),
+    "parent": gettext_lazy("Gone with its parent"),
+}
 _DELETES: Mapping[str, Promise] = {
     "delete = stamp": gettext_lazy("Later of edit and deletion"),
     "delete = wins": gettext_lazy("Deletion wins"),
@@ -31,7 +36,7 @@ _DELETES: Mapping[str, Promise] = {
 
 def rule_title(rule: str) -> str:
     """The rule in two or three words; one that has none yet by its name."""
-    return str({**_TITLES, **_DELETES}.get(rule, rule))
+    return str({**_TITLES, **_BEFELL, **_DELETES}.get(rule.partition(".")[0], rule))
 
 
 def rule_choices() -> list[tuple[str, str]]:
@@ -39,11 +44,18 @@ def rule_choices() -> list[tuple[str, str]]:
     tables = [config().rules.table(kind.table) for kind in KINDS.values()]
     found = {"latest", *(rule.rule for table in tables for rule in table.columns.values())}
     deletes = sorted({f"delete = {table.delete}" for table in tables})
-    return [(rule, rule_title(rule)) for rule in (*(name for name in _TITLES if name in found), *deletes)]
+    befell = [("unique", any(table.unique_keys for table in tables))]
+    befell += [("parent", any("falls" in table.parents.values() for table in tables))]
+    names = [*(name for name in _TITLES if name in found), *(name for name, may_be in befell if may_be), *deletes]
+    return [(rule, rule_title(rule)) for rule in names]
 
 
 def why(entry: Entry) -> str:
     """Which rule decided, and what that means here."""
+    if entry.held:
+        return _claimed(entry)
+    if entry.fall:
+        return _fell(entry)
     if entry.column is None:
         return _existence(entry)
     tell = _REASONS.get(entry.conflict.rule)
@@ -54,6 +66,39 @@ def _existence(entry: Entry) -> str:
     if entry.deleted_won:
         return _("It was deleted in %(winner)s while %(loser)s changed it: the deletion holds.") % _places(entry)
     return _("%(winner)s changed it while it was deleted in %(loser)s: it stays.") % _places(entry)
+
+
+def _claimed(entry: Entry) -> str:
+    gap = (entry.loser.at - entry.winner.at).total_seconds()
+    told = _(
+        "%(winner)s and %(loser)s gave “%(value)s” to two records, neither knowing of the other. Only one can have it,"
+        " and the older claim holds: that of %(loser)s came %(gap)s later."
+    )
+    return told % (_places(entry) | {"gap": words.age(gap), "value": entry.loser.value})
+
+
+def _fell(entry: Entry) -> str:
+    told = _(
+        "%(winner)s deleted what this belongs to, while %(loser)s put it there without knowing of that. So it went out"
+        " of sight with it. It is kept."
+    )
+    return told % _places(entry)
+
+
+def decided(entry: Entry) -> str:
+    """What the answer was; empty where there is none."""
+    if entry.settlement is None:
+        return ""
+    decision = Decision(entry.settlement.decision)
+    told = _OF_KEY if entry.held else _OF_PARENT if entry.fall else {}
+    return str(told.get(decision, decision.label))
+
+
+_OF_KEY: Mapping[Decision, Promise] = {
+    Decision.OTHER: gettext_lazy("gave the holder another value"),
+    Decision.EDIT: gettext_lazy("gave it another value"),
+}
+_OF_PARENT: Mapping[Decision, Promise] = {Decision.OTHER: gettext_lazy("brought back what it belongs to")}
 
 
 def _later(entry: Entry) -> str:
