@@ -129,11 +129,22 @@ class Presenter:
                 self.derive(table, due.keys())
 
     def _derive(self, table: Table, keys: Collection[Key]) -> None:
+        self._raise_fallen(table, keys)
         changes = self._changes(table, keys, lock=True)
         gives_up = [key for key, (local, after) in changes.items() if _gives_up(local.appearance, after)]
         for key in [*gives_up, *(key for key in changes if key not in set(gives_up))]:
             local, after = changes[key]
             self._write(table, key, local, local.row, after)
+
+    def _raise_fallen(self, table: Table, keys: Collection[Key]) -> None:
+        """Let rows that fell, and need not lie any longer, claim again what they claim: before anybody is shown."""
+        why = claims.hidden_among(self.connection, table, sorted(keys))
+        fallen = [key for key, hidden in why.items() if hidden is Hidden.FALLEN]
+        local = states.read(self.connection, table, fallen, self.tables.rules(table))
+        parents = self._parents_of(table, {key: state.row for key, state in local.items()}, {}, lock=False)
+        for key, state in local.items():
+            if self._by_parents(table, parents.get(key, []))[0] is not Hidden.FALLEN:
+                self._write(table, key, state, state.row, Appearance(Hidden.UNIQUE))
 
     def _changes(self, table: Table, keys: Collection[Key], *, lock: bool) -> dict[Key, tuple[Local, Appearance]]:
         """The rows among these, and among those that claim the same, that are to be shown otherwise than they are."""
