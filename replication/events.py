@@ -25,6 +25,7 @@ CLOCK_ADRIFT = "clock_adrift"
 BATCH_RETRIED = "batch_retried"
 BATCH_BISECTED = "batch_bisected"
 CONFLICTS_RECORDED = "conflicts_recorded"
+DERIVED_ANEW = "derived_anew"
 
 
 def configure(**context: Any) -> None:

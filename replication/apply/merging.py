@@ -77,7 +77,7 @@ class Merger:
 
     def _merge_row(self, table: Table, key: Key, local: Local, changes: list[Change]) -> Decision:
         newer = local.entombed and not local.exists and any(c.op != "D" and c.life <= local.row.life for c in changes)
-        if newer and tombstones.give_way(self.connection, table, key, self.sites):
+        if newer and tombstones.give_way(self.connection, table, key, self.sites, self.tables.needs(table.qualified)):
             local = states.NOTHING
         rules = self.tables.rules(table)
         residence = self.tables.residence(table)
@@ -159,6 +159,22 @@ class Merger:
             else:
                 states.entomb(self.connection, table, key, row, rules, image=not stays)
         self.presenter.derive(table, keys)
+
+    def derive_anew(self, table: Table, keys: Sequence[Key]) -> list[Key]:
+        """Show what follows from these rows' states; returns those that are to come back and whose parent is not here
+        yet."""
+        rules, residence, waits = self.tables.rules(table), self.tables.residence(table), list[Key]()
+        due = self.presenter.sharers(table, keys).union(keys)
+        for key, state in states.read(self.connection, table, list(keys), rules).items():
+            if residence is not None and residence.is_kept_out(state.row):
+                continue
+            exists = self.presenter.exists(table, key, state, state.row)
+            if exists and not state.exists and self._missing_parent(table, key, state.row):
+                waits.append(key)
+            elif exists != state.exists:
+                self._write(table, key, state, state.row, [])
+        self.presenter.derive(table, due)
+        return waits
 
     def release(self, table: Table, keys: Sequence[Key]) -> None:
         """Let deleted rows go that came back, or stayed, for rows which are gone by now."""

@@ -3,11 +3,14 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
+from psycopg import sql
+
 from replication.apply.residence import Residence, residence_of
 from replication.core.claims import UniqueKey
 from replication.core.merge import RowRules
 from replication.core.rules import RAISES_EPOCH
 from replication.errors import UsageError
+from replication.postgres import claims
 from replication.postgres.catalog import ForeignKey, Table, describe
 from replication.postgres.connect import Connection
 from replication.postgres.indexes import UniqueIndex, constraints, unique_keys
@@ -107,6 +110,16 @@ class Tables:
     def follows(self, child: Table, reference: ForeignKey, parent: Table) -> bool:
         """May a child be shown otherwise because its parent went or came?"""
         return self.rules(child).parent(reference.name) != "returns" or self._may_hide(parent)
+
+    def needs(self, name: Name) -> list[sql.Composed]:
+        """Under which conditions a tombstone of a table is needed by rows that refer to it."""
+        table = self.get(name)
+        return [
+            need
+            for reference in (table.children if table else ())
+            if table and (child := self.get(reference.parent)) and set(reference.parent_columns) <= set(table.key)
+            for need in claims.needs(table, child, reference)
+        ]
 
     def _may_hide(self, table: Table) -> bool:
         """May a row of this table exist and be hidden?"""

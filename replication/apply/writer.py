@@ -17,6 +17,7 @@ import psycopg
 
 from replication import events, metrics
 from replication.apply.applier import Applier, is_of_the_moment
+from replication.apply.deriving import Deriver
 from replication.apply.incoming import Incoming
 from replication.apply.merging import Merger
 from replication.apply.sections import unapplied
@@ -66,6 +67,7 @@ class Writer:
         self.inbox: queue.Queue[Incoming] = queue.Queue(maxsize=16)
         self._connection: Connection
         self._applier: Applier
+        self._deriver: Deriver
         self.places: dict[str, Place] = {}
         self.rules_known: frozenset[str] = frozenset()
         self._next_tick = self._next_collect = self._next_parked = self._next_settle = 0.0
@@ -88,6 +90,7 @@ class Writer:
         merger = Merger(connection, self._site.number, list(self._config.sites), tables, self._park)
         ahead = int(self._site.limits.clock_ahead_seconds * 1_000_000)
         self._applier = Applier(connection, tables, merger, FastRows(), ahead)
+        self._deriver = Deriver(connection, merger, self._config.rules)
         self._connection = connection
         self._lock_seconds = 0.0
         self._horizon = None
@@ -280,9 +283,12 @@ class Writer:
 
     def _collect(self) -> None:
         require_known(self._connection, self._config.rules)
+        self._deriver.look()
         peers = [name for name in self._config.sites if name != self._site.name]
         with self._connection.transaction():
-            metrics.TOMBSTONES.set(tombstones.collect(self._connection, list(self._config.sites)))
+            metrics.TOMBSTONES.set(
+                tombstones.collect(self._connection, list(self._config.sites), self._applier.tables.needs)
+            )
             applying.drop_passages(self._connection, self._site.name, peers)
 
     def _retry_parked(self) -> None:

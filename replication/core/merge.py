@@ -5,7 +5,9 @@
 2. A greater life wins whole: a row inserted after its deletion owes nothing to the earlier one.
 3. Within a life, cells merge by their column's rule, deletes by joining what they saw. Cells go on merging under a
    tombstone, so that a row that comes back is complete.
-4. :func:`lives` decides visibility from the merged state alone.
+4. :func:`lives` decides visibility from the merged state alone. So the delete rule needs no generation: it is no part
+   of the state, and sites that follow another one for a while agree again when they follow the same, provided that no
+   state was forgotten on which it decides (:func:`is_contested`).
 5. A row is ``known`` once its insert was seen. Before that, updates wait (scenario 7).
 """
 
@@ -133,7 +135,17 @@ def lives(row: Row, rules: RowRules) -> bool:
         return False
     if not row.deleted:
         return True
-    unseen = [cell.stamp.moment for name, cell in row.cells.items() if cell.stamp > row.saw.of(cell_id(name))]
-    if row.base > row.saw.base:
-        unseen.append(row.base)
+    unseen = _unseen(row)
     return DELETES[rules.delete](bool(unseen), any(at > row.deleted for at in unseen))
+
+
+def is_contested(row: Row) -> bool:
+    """Was something written to a deleted row that the deletes had not seen? Then the rule decides whether it lives, and
+    no tombstone of it may be forgotten: the rule may change."""
+    return bool(row.deleted and _unseen(row))
+
+
+def _unseen(row: Row) -> list[int]:
+    """The moments of what the deletes had not seen."""
+    unseen = [cell.stamp.moment for name, cell in row.cells.items() if cell.stamp > row.saw.of(cell_id(name))]
+    return [*unseen, row.base] if row.base > row.saw.base else unseen

@@ -34,14 +34,22 @@ def waiting(connection: Connection, table: Table, limit: int) -> list[Key]:
     hidden = sql.SQL(
         "SELECT g.key FROM kuroshio.tombstone g WHERE g.nspname = {} AND g.relname = {} AND g.hidden <> ''"
     ).format(Constant(table.schema), Constant(table.name))
-    queries = [hidden]
-    if CLAIMS in table.own_columns:
-        queries.append(
-            sql.SQL("SELECT {} FROM {} t WHERE t.{} IS NOT NULL").format(_row_key(table), table.quoted, Quoted(CLAIMS))
-        )
+    queries = [hidden, *([_substituted(table)] if CLAIMS in table.own_columns else [])]
     query = sql.SQL("SELECT key FROM ({}) AS w(key) ORDER BY md5(key::text || to_char(now(), 'SS')) LIMIT %s")
     rows: list[Any] = connection.execute(query.format(sql.SQL(" UNION ALL ").join(queries)), (limit,)).fetchall()
     return sorted({_encoded(key) for (key,) in rows})
+
+
+def substituted(connection: Connection, table: Table) -> list[Key]:
+    """Rows that show something else than they claim."""
+    if CLAIMS not in table.own_columns:
+        return []
+    rows: list[Any] = connection.execute(_substituted(table)).fetchall()
+    return sorted(_encoded(key) for (key,) in rows)
+
+
+def _substituted(table: Table) -> sql.Composed:
+    return sql.SQL("SELECT {} FROM {} t WHERE t.{} IS NOT NULL").format(_row_key(table), table.quoted, Quoted(CLAIMS))
 
 
 def children(connection: Connection, child: Table, reference: ForeignKey, parents: Sequence[Key]) -> list[Key]:
@@ -79,6 +87,34 @@ def children(connection: Connection, child: Table, reference: ForeignKey, parent
     return sorted({_encoded(key) for (key,) in rows})
 
 
+def needs(parent: Table, child: Table, reference: ForeignKey) -> list[sql.Composed]:
+    """Does a row that is out of sight refer to the row of the tombstone ``t``, or one that shows NULL instead?
+
+    Conditions on tombstones of ``parent``, to whose key ``reference`` refers.
+    """
+    names = tuple(map(child.first, reference.columns))
+    wanted = [
+        sql.SQL("t.key[{}]::{}").format(sql.Literal(parent.key.index(name) + 1), type_name(parent.types[name]))
+        for name in reference.parent_columns
+    ]
+    buried = sql.SQL(
+        "EXISTS (SELECT FROM kuroshio.tombstone c WHERE c.nspname = {} AND c.relname = {} AND c.stamps IS NOT NULL"
+        " AND (c.nspname, c.relname, c.key) <> (t.nspname, t.relname, t.key) AND {})"
+    ).format(
+        Constant(child.schema),
+        Constant(child.name),
+        _said(child, sql.SQL("c.cells"), sql.SQL("c.key"), names, wanted),
+    )
+    if CLAIMS not in child.own_columns:
+        return [buried]
+    own = sql.SQL("c.{}").format(Quoted(CLAIMS))
+    key = sql.SQL("ARRAY[{}]").format(sql.SQL(", ").join(sql.SQL("c.{}::text").format(Quoted(n)) for n in child.key))
+    unset = sql.SQL("EXISTS (SELECT FROM {} c WHERE {} IS NOT NULL AND {})").format(
+        child.quoted, own, _said(child, own, key, names, wanted)
+    )
+    return [buried, unset]
+
+
 def hidden_among(connection: Connection, table: Table, keys: Sequence[Key]) -> dict[Key, Hidden]:
     """Those of these rows that exist and are hidden, and why."""
     columns = [TextArray(list(column)) for column in zip(*keys, strict=True)]
@@ -102,15 +138,22 @@ def _cast(table: Table, column: str, place: int) -> sql.Composed:
     return sql.SQL("s.{}::{}").format(Quoted(f"c{place}"), type_name(table.types[column]))
 
 
-def _said(table: Table, cells: sql.Composable, key: sql.Composable, columns: Sequence[str]) -> sql.Composed:
-    """What a row holds in these columns, by its image or its claims, equals the source columns."""
+def _said(
+    table: Table,
+    cells: sql.Composable,
+    key: sql.Composable,
+    columns: Sequence[str],
+    wanted: Sequence[sql.Composable] = (),
+) -> sql.Composed:
+    """What a row holds in these columns, by its image or its claims, equals what is ``wanted``: the source columns."""
+    wanted = wanted or [_cast(table, name, place) for place, name in enumerate(columns)]
     parts = []
-    for place, name in enumerate(columns):
+    for name, value in zip(columns, wanted, strict=True):
         if name in table.key:
             held: sql.Composable = sql.SQL("({})[{}]").format(key, sql.Literal(table.key.index(name) + 1))
         else:
             held = sql.SQL("({}->>{})").format(cells, Constant(name))
-        parts.append(sql.SQL("{}::{} = {}").format(held, type_name(table.types[name]), _cast(table, name, place)))
+        parts.append(sql.SQL("{}::{} = {}").format(held, type_name(table.types[name]), value))
     return sql.SQL(" AND ").join(parts)
 
 

@@ -31,6 +31,13 @@ CREATE OR REPLACE FUNCTION kuroshio.join_stamps(a bigint[], b bigint[]) RETURNS 
                LATERAL (VALUES (cell | kind, 0), (said, 1)) AS pair(number, place)
          WHERE said IS NOT NULL) AS pairs ON true $$;
 
+-- Was something written to a deleted row that the deletes had not seen (replication/core/merge.py, is_contested)? Mostly the
+-- two are one and the same.
+CREATE OR REPLACE FUNCTION kuroshio.is_contested(saw bigint[], stamps bigint[]) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (saw[1] <> stamps[1] OR saw[3:] <> stamps[3:])
+           AND kuroshio.join_stamps(saw, stamps) <> kuroshio.join_stamps(saw, saw);
+
 -- kind: 0 moment, 1 epoch, 2 term, 3 generation.
 CREATE OR REPLACE FUNCTION kuroshio.cell_key(column_name text, kind int) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replication.core.merge import Row, RowRules, lives, merge
+from replication.core.merge import Row, RowRules, is_contested, lives, merge
 from replication.core.rules import CELL_RULES, DELETES, Cell
 from replication.core.rules.ordered import greater_stamp
 from replication.core.stamps import Stamp, Stamps, cell_id, join
@@ -49,6 +49,12 @@ def check_order_does_not_matter(merge_: Merge, some: Sequence[Row], by: RowRules
     assert len(ends) == 1
 
 
+def check_only_the_contested_depend_on_the_delete_rule(contested: Callable[[Row], bool], row: Row) -> None:
+    """So all others may be forgotten under any of the rules, whichever comes next."""
+    ends = {lives(row, RowRules({}, delete)) for delete in DELETES}
+    assert len(ends) == 1 or contested(row)
+
+
 three_rows = st.lists(rows(), min_size=3, max_size=3)
 
 
@@ -70,6 +76,11 @@ def test_merge_is_idempotent(left: Row, right: Row, by: RowRules) -> None:
 @given(three_rows, rules)
 def test_every_order_of_delivery_ends_in_the_same_row(some: list[Row], by: RowRules) -> None:
     check_order_does_not_matter(merge, some, by)
+
+
+@given(rows())
+def test_only_contested_rows_depend_on_the_delete_rule(row: Row) -> None:
+    check_only_the_contested_depend_on_the_delete_rule(is_contested, row)
 
 
 # -- the twins ---------------------------------------------------------------------------------------------------------
@@ -135,6 +146,15 @@ CAUGHT = [
 @pytest.mark.parametrize(("law", "twin"), CAUGHT, ids=lambda part: part.__name__)
 def test_the_laws_of_two_rows_catch_a_broken_merge(law: Callable[..., None], twin: Merge) -> None:
     catches(lambda left, right, by: law(twin, left, right, by), rows(), rows(), rules)
+
+
+def edited_later(row: Row) -> bool:
+    return bool(row.deleted) and any(cell.stamp.moment > row.deleted for cell in row.cells.values())
+
+
+@pytest.mark.parametrize("twin", [edited_later, lambda row: row.base > row.saw.base])
+def test_the_law_of_contested_rows_catches_who_looks_at_one_rule(twin: Callable[[Row], bool]) -> None:
+    catches(lambda row: check_only_the_contested_depend_on_the_delete_rule(twin, row), rows())
 
 
 one_cell = moments.map(lambda at: Row(1, 1, cells={"name": Cell(Stamp(0, 0, at), b"%d" % at)}))
