@@ -355,7 +355,7 @@ class Writer:
                 table = self._applier.tables.get(name)
                 if table is not None:
                     self._applier.merger.release(table, keys)
-            for table in self._applier.tables.derived():
+            for table in self._applier.tables.everything():
                 self._applier.merger.presenter.refresh(table)
 
     def _retry(self, change: Change, tries: int) -> None:

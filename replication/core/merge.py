@@ -89,6 +89,8 @@ class Row:
     saw: Stamps = field(default_factory=lambda: Stamps(0))
     """What the deletes had seen."""
     cells: Mapping[str, Cell] = field(default_factory=dict)
+    cascaded: bool = False
+    """It was deleted with a parent (ON DELETE CASCADE), and by nobody else (`core.families`)."""
 
     @property
     def known(self) -> bool:
@@ -118,6 +120,7 @@ def merge(left: Row, right: Row, rules: RowRules) -> Row:
         max(left.deleted, right.deleted),
         join(left.saw, right.saw),
         _merge_cells(left.cells, right.cells, rules),
+        all(row.cascaded for row in (left, right) if row.deleted) if left.deleted or right.deleted else False,
     )
 
 

@@ -87,6 +87,32 @@ def children(connection: Connection, child: Table, reference: ForeignKey, parent
     return sorted({_encoded(key) for (key,) in rows})
 
 
+def cascaded(connection: Connection, child: Table, reference: ForeignKey, parents: Sequence[Key]) -> list[Key]:
+    """The rows of a table that were deleted with a parent, be they back, and refer by ``reference`` to one of these."""
+    columns = [TextArray(list(column)) for column in zip(*parents, strict=True)]
+    names = tuple(map(child.first, reference.columns))
+    shown = sql.SQL(" AND ").join(
+        sql.SQL("{} = {}").format(child.here(name, "t"), _cast(child, name, place)) for place, name in enumerate(names)
+    )
+    values = {
+        "source": source(names),
+        "in_table": sql.SQL("g.nspname = {} AND g.relname = {} AND g.referential").format(
+            Constant(child.schema), Constant(child.name)
+        ),
+        "said": _said(child, sql.SQL("g.cells"), sql.SQL("g.key"), names),
+        "child": child.quoted,
+        "shown": shown,
+        "row_key": _row_key(child),
+    }
+    query = sql.SQL(
+        "SELECT g.key FROM {source} JOIN kuroshio.tombstone g ON {in_table} AND g.stamps IS NOT NULL AND {said} UNION"
+        " SELECT g.key FROM {source} JOIN {child} t ON {shown}"
+        "   JOIN kuroshio.tombstone g ON {in_table} AND g.stamps IS NULL AND g.key = {row_key}"
+    ).format(**values)
+    rows: list[Any] = connection.execute(query, columns * 2).fetchall()
+    return sorted({_encoded(key) for (key,) in rows})
+
+
 def needs(parent: Table, child: Table, reference: ForeignKey) -> list[sql.Composed]:
     """Does a row that is out of sight refer to the row of the tombstone ``t``, or one that shows NULL instead?
 
@@ -97,12 +123,14 @@ def needs(parent: Table, child: Table, reference: ForeignKey) -> list[sql.Compos
         sql.SQL("t.key[{}]::{}").format(sql.Literal(parent.key.index(name) + 1), type_name(parent.types[name]))
         for name in reference.parent_columns
     ]
+    follows = "c.hidden = '' AND c.referential AND NOT kuroshio.is_contested(c.saw, c.stamps)"
     buried = sql.SQL(
         "EXISTS (SELECT FROM kuroshio.tombstone c WHERE c.nspname = {} AND c.relname = {} AND c.stamps IS NOT NULL"
-        " AND (c.nspname, c.relname, c.key) <> (t.nspname, t.relname, t.key) AND {})"
+        " AND (c.nspname, c.relname, c.key) <> (t.nspname, t.relname, t.key) AND NOT ({}) AND {})"
     ).format(
         Constant(child.schema),
         Constant(child.name),
+        sql.SQL(follows if reference.cascades else "false"),
         _said(child, sql.SQL("c.cells"), sql.SQL("c.key"), names, wanted),
     )
     if CLAIMS not in child.own_columns:
@@ -113,6 +141,30 @@ def needs(parent: Table, child: Table, reference: ForeignKey) -> list[sql.Compos
         child.quoted, own, _said(child, own, key, names, wanted)
     )
     return [buried, unset]
+
+
+def follows(child: Table, reference: ForeignKey, parent: Table) -> sql.Composed:
+    """Was the row of the tombstone ``t`` of ``child`` deleted with a parent that has one, too? Then it goes later."""
+    wanted = [
+        sql.SQL("p.key[{}]::{}").format(sql.Literal(parent.key.index(name) + 1), type_name(parent.types[name]))
+        for name in reference.parent_columns
+    ]
+    said = _said(child, sql.SQL("t.cells"), sql.SQL("t.key"), reference.columns, wanted)
+    return sql.SQL(
+        "(t.referential AND EXISTS (SELECT FROM kuroshio.tombstone p WHERE p.nspname = {} AND p.relname = {} AND {}))"
+    ).format(Constant(parent.schema), Constant(parent.name), said)
+
+
+def due_back(connection: Connection, child: Table, reference: ForeignKey, parent: Table) -> list[Key]:
+    """Rows that were deleted with a parent, and whose parent is there."""
+    wanted = [sql.SQL("p.{}").format(Quoted(name)) for name in reference.parent_columns]
+    said = _said(child, sql.SQL("g.cells"), sql.SQL("g.key"), reference.columns, wanted)
+    query = sql.SQL(
+        "SELECT g.key FROM kuroshio.tombstone g JOIN {} p ON {} WHERE g.nspname = {} AND g.relname = {}"
+        " AND g.referential AND g.hidden = '' AND g.stamps IS NOT NULL"
+    ).format(parent.quoted, said, Constant(child.schema), Constant(child.name))
+    rows: list[Any] = connection.execute(query).fetchall()
+    return sorted({_encoded(key) for (key,) in rows})
 
 
 def hidden_among(connection: Connection, table: Table, keys: Sequence[Key]) -> dict[Key, Hidden]:

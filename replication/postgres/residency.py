@@ -93,9 +93,9 @@ def note_move(
     )
     if row.deleted:
         connection.execute(
-            "INSERT INTO kuroshio.moved (nspname, relname, key, life, deleted, saw, cells, before)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-            (*common, row.deleted, row.saw.pack(), Jsonb(cells), Jsonb(held)),
+            "INSERT INTO kuroshio.moved (nspname, relname, key, life, deleted, saw, referential, cells, before)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            (*common, row.deleted, row.saw.pack(), row.cascaded, Jsonb(cells), Jsonb(held)),
         )
 
 

@@ -520,7 +520,9 @@ BEGIN
             kuroshio.after(kuroshio.moment(%s), newest, %s), OLD.kuroshio, OLD.kuroshio, %s, %s, pg_trigger_depth() > 1, %L)
     ON CONFLICT (nspname, relname, key) DO UPDATE SET life = excluded.life, deleted = excluded.deleted,
         saw = CASE WHEN tombstone.life = excluded.life THEN kuroshio.join_stamps(tombstone.saw, excluded.saw) ELSE excluded.saw END,
-        stamps = excluded.stamps, cells = excluded.cells, parts = excluded.parts, referential = excluded.referential, passed = tombstone.passed || excluded.passed,
+        -- Who was deleted by a person, too, does not come back with a parent.
+        referential = excluded.referential AND (tombstone.referential OR tombstone.deleted = 0 OR tombstone.life < excluded.life),
+        stamps = excluded.stamps, cells = excluded.cells, parts = excluded.parts, passed = tombstone.passed || excluded.passed,
         hidden = '', xid = excluded.xid, settled = false, stable = false
      WHERE tombstone.life <= excluded.life;
     RETURN OLD;

@@ -21,7 +21,7 @@ Merge = Callable[[Row, Row, RowRules], Row]
 def state(row: Row) -> tuple[object, ...]:
     """What is compared: what a delete saw counts cell by cell, over the base that it is measured against."""
     seen = [row.saw.of(cell_id(name)) for name in COLUMNS]
-    return row.life, row.base, row.deleted, row.saw.base, seen, [row.cells.get(name) for name in COLUMNS]
+    return row.life, row.base, row.deleted, row.saw.base, seen, [row.cells.get(name) for name in COLUMNS], row.cascaded
 
 
 def check_commutative(merge_: Merge, left: Row, right: Row, by: RowRules) -> None:
@@ -217,6 +217,14 @@ def test_equal_stamps_with_different_values_are_settled_by_their_bytes() -> None
 def test_the_rules_are_those_that_a_configuration_can_name() -> None:
     assert set(CELL_RULES) == set(configured.COLUMN_RULES)
     assert set(DELETES) == set(configured.DELETE_RULES)
+
+
+def test_who_was_deleted_by_a_person_too_was_not_deleted_with_a_parent_alone() -> None:
+    by = RowRules()
+    alone, cascaded = row(1, 5, saw=1), replace(row(1, 6, saw=1), cascaded=True)
+    assert merge(cascaded, row(1), by).cascaded
+    assert merge(cascaded, cascaded, by).cascaded
+    assert not merge(cascaded, alone, by).cascaded
 
 
 def test_what_a_delete_saw_is_joined_cell_by_cell() -> None:

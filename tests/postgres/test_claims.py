@@ -82,7 +82,7 @@ class House:
                 applying.unpark(self.pair.alpha, change, tries)
             for name, keys in held(self.pair).items():
                 self.merger.release(self.by_name[name], keys)
-            for table in self.tables.derived():
+            for table in self.tables.everything():
                 if table.schema == self.pair.schema:
                     self.merger.presenter.refresh(table)
 

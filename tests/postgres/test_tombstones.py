@@ -162,15 +162,32 @@ def test_a_row_that_another_refers_to_out_of_sight_is_not_forgotten(pair: Pair, 
 
 def parents_left(pair: Pair) -> int:
     """How many tombstones of parents stay; those of children are not settled yet."""
+    return left(pair, "t", unsettled="c")
+
+
+def left(pair: Pair, name: str, *, unsettled: str) -> int:
+    """How many tombstones of a table stay, while those of another one are never settled."""
     for _ in range(3):
         settle(pair)
-        pair.run(pair.alpha, "UPDATE kuroshio.tombstone SET settled = false WHERE relname = 'c'")
+        pair.run(pair.alpha, "UPDATE kuroshio.tombstone SET settled = false WHERE relname = %s", (unsettled,))
         hear(pair, beta=FAR, alpha=FAR)
         graves(pair)
-    [(left,)] = pair.run(
-        pair.alpha, "SELECT count(*) FROM kuroshio.tombstone WHERE nspname = %s AND relname = 't'", (pair.schema,)
-    )
-    return int(str(left))
+    query = "SELECT count(*) FROM kuroshio.tombstone WHERE nspname = %s AND relname = %s"
+    [(count,)] = pair.run(pair.alpha, query, (pair.schema, name))
+    return int(str(count))
+
+
+def test_what_was_deleted_with_its_parent_is_forgotten_after_it(pair: Pair, table: Table) -> None:
+    """The parent may come back, and the child with it; the child alone does not."""
+    pair.everywhere("CREATE TABLE c (id int PRIMARY KEY, t_id int REFERENCES t ON DELETE CASCADE)")
+    pair.enlist("c")
+    pair.run(pair.alpha, "INSERT INTO t VALUES (1, 'x')")
+    pair.run(pair.alpha, "INSERT INTO c VALUES (7, 1), (8, 1)")
+    pair.run(pair.alpha, "DELETE FROM c WHERE id = 8")
+    pair.run(pair.alpha, "DELETE FROM t")
+    assert left(pair, "c", unsettled="t") == 1
+    assert left(pair, "t", unsettled="") == 0
+    assert left(pair, "c", unsettled="") == 0
 
 
 def test_who_was_at_work_is_waited_for(pair: Pair, table: Table) -> None:
