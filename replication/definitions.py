@@ -12,6 +12,10 @@ from replication.postgres.enlist import written_generations
 from replication.postgres.indexes import Constraints, unique_keys
 from sitecfg import ColumnRule, Rules, TableRules
 from sitecfg.generations import generation_faults
+from sitecfg.rules import HIDE, RETURNS
+
+Standing = dict[str, Any]
+"""A table's rules of delete, unique and parent, beyond the defaults."""
 
 
 def require_same(tables: Mapping[str, Table]) -> None:
@@ -56,8 +60,15 @@ def rules_for(
     references = {column for one in constraints.references if one.name in unset for column in one.columns}
     claims = {"claims": sorted(substituted | references), "unset": unset} if substituted or unset else {}
     renamed = {"renamed": dict(rules.renamed)} if rules.renamed else {}
-    audience = audience_of(rules)
-    return {"owner": rules.owner, "delete": rules.delete, "columns": columns, **renamed, **claims, **audience}
+    audience, standing = audience_of(rules), standing_of(rules)
+    return {"owner": rules.owner, "columns": columns, **renamed, **claims, **audience, **standing}
+
+
+def standing_of(rules: TableRules) -> Standing:
+    """The rules by which it follows from the states of all rows which of them exist, and what they show."""
+    unique = {name: rule.outcome for name, rule in rules.unique_keys.items() if rule.outcome != HIDE.outcome}
+    parents = {name: rule for name, rule in rules.parents.items() if rule != RETURNS}
+    return {"delete": rules.delete, "unique": unique, "parents": parents}
 
 
 def audience_of(rules: TableRules) -> dict[str, Any]:

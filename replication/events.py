@@ -26,6 +26,7 @@ BATCH_RETRIED = "batch_retried"
 BATCH_BISECTED = "batch_bisected"
 WIDENING_SENT = "widening_sent"
 CONFLICTS_RECORDED = "conflicts_recorded"
+DERIVED_ANEW = "derived_anew"
 
 
 def configure(**context: Any) -> None:

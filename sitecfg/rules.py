@@ -34,6 +34,8 @@ STAMP_ORDERED = frozenset({"latest", "site", "owner"})
 MASKABLE = STAMP_ORDERED | {"frozen"}
 # Rules whose value may be one that nobody wrote, put together from several writes.
 COMBINED = frozenset({"counter", "set", "append"})
+# The rules below decide what is shown of rows, not what is in them: when they change each site derives it anew
+# (replication/apply/deriving.py), so they have no generation.
 # How a delete stands against a concurrent edit.
 DELETE_RULES = ("stamp", "wins", "loses")
 # What the younger of two claims on a unique key shows: a marked text, NULL, or nothing while it waits hidden.

@@ -27,7 +27,7 @@ from replication.postgres import applying
 from replication.postgres.catalog import ForeignKey, Table
 from replication.postgres.connect import Connection
 from replication.postgres.rows import FastRows, Rows, missing_parents
-from replication.wire.message import MOMENT_OF, WHOLE, Section
+from replication.wire.message import MOMENT_OF, REFERENTIAL, WHOLE, Section
 
 
 def is_of_the_moment(fault: psycopg.Error) -> bool:
@@ -58,6 +58,7 @@ class Applier:
                 self._carefully(section, author)
             else:
                 self._section(section, author)
+        self.merger.presenter.follow()
 
     def _order(self, section: Section) -> tuple[int, int]:
         rank = self.tables.rank(section.table)
@@ -213,7 +214,7 @@ class Applier:
             extra = dict(section.extra)
             if "life" in extra:
                 extra["life"] = [life if life > 1 else 0 for life in extra["life"]]
-            return {name: column for name, column in extra.items() if name != "referential"}
+            return {name: column for name, column in extra.items() if name != REFERENTIAL}
         none = [0] * len(section.moments)
         return {name: section.extra.get(name, none) for name in self.tables.compared(table, section.columns)}
 

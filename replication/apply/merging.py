@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial, reduce
 
-from replication.apply.presenting import Parent, Presenter, refers
+from replication.apply.presenting import Presenter
 from replication.apply.recording import record
 from replication.apply.residence import Residence
 from replication.apply.tables import Tables
@@ -77,13 +77,13 @@ class Merger:
 
     def _merge_row(self, table: Table, key: Key, local: Local, changes: list[Change]) -> Decision:
         newer = local.entombed and not local.exists and any(c.op != "D" and c.life <= local.row.life for c in changes)
-        if newer and tombstones.give_way(self.connection, table, key, self.sites):
+        if newer and tombstones.give_way(self.connection, table, key, self.sites, self.tables.needs(table.qualified)):
             local = states.NOTHING
         rules = self.tables.rules(table)
         residence = self.tables.residence(table)
         if residence is not None and self._keep_out(residence, key, local, changes):
             return Decision(Row())
-        decision = decide(local.row, changes, rules, self._concurrent, partial(self._missing_parent, table))
+        decision = decide(local.row, changes, rules, self._concurrent, partial(self.presenter.missing_parent, table))
         for change, reason, detail in decision.waits:
             self.park(change, reason, detail)
         row = decision.row if residence is None else residence.masked(decision.row)
@@ -135,20 +135,6 @@ class Merger:
         elif local.exists:
             states.disinter(self.connection, table, key)
 
-    def _missing_parent(self, table: Table, key: Key, row: Row) -> str:
-        rules = self.tables.rules(table)
-        for reference in table.foreign_keys:
-            parent = refers(table, reference, key, row)
-            if parent is None:
-                continue
-            found = self.presenter.find_parents(table, reference, [parent])[parent]
-            returns = rules.parent(reference.name) == "returns"
-            if found is Parent.DEAD and returns and self.presenter.bring_back(reference, [parent]):
-                continue
-            if found is Parent.UNKNOWN or (found is Parent.DEAD and returns):
-                return f"{'.'.join(reference.parent)} has no row for ({', '.join(reference.columns)})"
-        return ""
-
     def settle(self, table: Table, keys: Sequence[Key]) -> None:
         """Decide on rows that were inserted here while their delete was applied: by the table's rule, like any other
         write that is concurrent with a delete."""
@@ -169,13 +155,24 @@ class Merger:
                 states.entomb(self.connection, table, key, row, rules, image=not stays)
         self.presenter.derive(table, keys)
 
+    def derive_anew(self, table: Table, keys: Sequence[Key]) -> list[Key]:
+        """Show what follows from these rows' states; returns those that are to come back and whose parent is not here
+        yet."""
+        rules, residence = self.tables.rules(table), self.tables.residence(table)
+        due = self.presenter.sharers(table, keys).union(keys)
+        if residence is not None:
+            known = states.read(self.connection, table, list(keys), rules)
+            keys = [key for key, state in known.items() if not residence.is_kept_out(state.row)]
+        waits = self.presenter.settle(table, keys)
+        self.presenter.derive(table, due)
+        return waits
+
     def release(self, table: Table, keys: Sequence[Key]) -> None:
         """Let deleted rows go that came back, or stayed, for rows which are gone by now."""
         rules = self.tables.rules(table)
         for key, state in states.read(self.connection, table, list(keys), rules).items():
             if state.visible and not self.presenter.exists(table, key, state, state.row):
-                self.presenter.remove(table, key)
-                states.entomb(self.connection, table, key, state.row, rules, image=True)
+                self.presenter.bury(table, key, state)
         self.presenter.follow()
 
     def _write(self, table: Table, key: Key, local: Local, row: Row, changes: list[Change]) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from replication.apply.families import Families, refers
 from replication.apply.recording import record
 from replication.apply.tables import Tables
 from replication.core.claims import Appearance, Claim, Hidden, UniqueKey, appearance, lost
@@ -46,8 +47,12 @@ class Presenter:
 
     connection: Connection
     tables: Tables
+    families: Families = field(init=False)
     _moved: dict[tuple[str, str], set[Key]] = field(default_factory=dict)
     """Rows that came into sight or are out of it, and whose children have not been looked after."""
+
+    def __post_init__(self) -> None:
+        self.families = Families(self.connection, self.tables)
 
     def sharers(self, table: Table, keys: Collection[Key]) -> set[Key]:
         """The rows that claim what one of these claims now."""
@@ -111,17 +116,29 @@ class Presenter:
         while self._moved:
             name, parents = self._moved.popitem()
             table = self.tables.get(name)
-            for reference in table.children if table else ():
-                child = self.tables.get(reference.parent)
-                if table and child and self.tables.follows(child, reference, table):
+            for reference, child in self.tables.referring(table) if table else ():
+                if table and (reference.cascades or self.tables.follows(child, reference, table)):
                     places = [table.key.index(name) for name in reference.parent_columns]
-                    values = [tuple(key[place] for place in places) for key in sorted(parents)]
-                    found = claims.children(self.connection, child, reference, values)
-                    if found and self.tables.is_derived(child):
-                        self._derive(child, found)
+                    self._follow(child, reference, table, [tuple(key[n] for n in places) for key in sorted(parents)])
+
+    def _follow(self, child: Table, reference: ForeignKey, parent: Table, values: list[Key]) -> None:
+        settled = claims.cascaded(self.connection, child, reference, values) if reference.cascades else []
+        self.settle(child, settled)
+        if self.tables.is_derived(child):
+            found = set(settled)
+            if self.tables.follows(child, reference, parent):
+                found.update(claims.children(self.connection, child, reference, values))
+            if found:
+                self._derive(child, found)
 
     def refresh(self, table: Table) -> None:
-        """Look whether a row that waits may be shown by now."""
+        """Look whether a row that waits may be shown by now, or one that was deleted with a parent is to come back."""
+        for reference, parent in self.tables.cascading(table):
+            back = claims.due_back(self.connection, table, reference, parent)
+            self.settle(table, back)
+            self.derive(table, back)
+        if not self.tables.is_derived(table):
+            return
         waiting = claims.waiting(self.connection, table, WAITING_AT_ONCE)
         if waiting:
             due = self._changes(table, waiting, lock=False)
@@ -129,11 +146,22 @@ class Presenter:
                 self.derive(table, due.keys())
 
     def _derive(self, table: Table, keys: Collection[Key]) -> None:
+        self._raise_fallen(table, keys)
         changes = self._changes(table, keys, lock=True)
         gives_up = [key for key, (local, after) in changes.items() if _gives_up(local.appearance, after)]
         for key in [*gives_up, *(key for key in changes if key not in set(gives_up))]:
             local, after = changes[key]
             self._write(table, key, local, local.row, after)
+
+    def _raise_fallen(self, table: Table, keys: Collection[Key]) -> None:
+        """Let rows that fell, and need not lie any longer, claim again what they claim: before anybody is shown."""
+        why = claims.hidden_among(self.connection, table, sorted(keys))
+        fallen = [key for key, hidden in why.items() if hidden is Hidden.FALLEN]
+        local = states.read(self.connection, table, fallen, self.tables.rules(table))
+        parents = self._parents_of(table, {key: state.row for key, state in local.items()}, {}, lock=False)
+        for key, state in local.items():
+            if self._by_parents(table, parents.get(key, []))[0] is not Hidden.FALLEN:
+                self._write(table, key, state, state.row, Appearance(Hidden.UNIQUE))
 
     def _changes(self, table: Table, keys: Collection[Key], *, lock: bool) -> dict[Key, tuple[Local, Appearance]]:
         """The rows among these, and among those that claim the same, that are to be shown otherwise than they are."""
@@ -246,50 +274,57 @@ class Presenter:
         back = [key for key, state in local.items() if not state.exists and state.row.known]
         for key in back:
             self.show(table, key, local[key], local[key].row)
+            self.missing_parent(table, key, local[key].row)
         if back and self.tables.is_derived(table):
             self._derive(table, back)
         return {key for key, state in local.items() if state.exists or state.row.known}
 
-    def is_held(self, table: Table, key: Key) -> bool:
-        """Does a visible row refer to this one by a foreign key under which a parent returns?
-
-        One that is itself held alone must be held by one that lives: rows that refer to each other hold nobody.
-        """
-        seen, left = {(table.qualified, key)}, [(table, key)]
-        while left:
-            parent, parent_key = left.pop()
-            for reference in parent.children:
-                child = self.tables.get(reference.parent)
-                if child is None or self.tables.rules(child).parent(reference.name) != "returns":
-                    continue
-                if states.has_living_child(self.connection, child, reference, parent, parent_key):
-                    return True
-                held = states.held_children(self.connection, child, reference, parent, parent_key)
-                fresh = [one for one in held if (child.qualified, one) not in seen]
-                rules = self.tables.rules(child)
-                if any(
-                    lives(state.row, rules)
-                    for state in states.read(self.connection, child, fresh, rules, lock=False).values()
-                ):
-                    return True
-                seen.update((child.qualified, one) for one in fresh)
-                left += [(child, one) for one in fresh]
-        return False
-
     def exists(self, table: Table, key: Key, local: Local, row: Row) -> bool:
-        """Is the row there after the merge? It lives, or others hold it."""
-        return lives(row, self.tables.rules(table)) or (local.visible and self.is_held(table, key))
+        """Is the row there after the merge? It lives, or it is there for the sake of others.
 
+        One that was deleted and is out of sight comes back with who refers to it (`bring_back`), or with its parent.
+        """
+        if lives(row, self.tables.rules(table)):
+            return True
+        if not (local.visible or row.cascaded) or not self.families.exists(table, key, row):
+            return False
+        return local.visible or not self.missing_parent(table, key, row)
 
-def refers(table: Table, reference: ForeignKey, key: Key, row: Row) -> Key | None:
-    """The key of the parent that a row refers to, unless that is the row itself."""
-    parts = [
-        key[table.key.index(name)] if name in table.key else row.cells[name].value if name in row.cells else None
-        for name in reference.columns
-    ]
-    parent = tuple(part for part in parts if part is not None)
-    itself = reference.parent == table.qualified and parent == key
-    return None if None in parts or itself else parent
+    def missing_parent(self, table: Table, key: Key, row: Row) -> str:
+        """Which parent a row would lack here, in words; those return that have to."""
+        rules = self.tables.rules(table)
+        for reference in table.foreign_keys:
+            parent = refers(table, reference, key, row)
+            if parent is None:
+                continue
+            found = self.find_parents(table, reference, [parent])[parent]
+            returns = rules.parent(reference.name) == "returns"
+            if found is Parent.DEAD and returns and self.bring_back(reference, [parent]):
+                continue
+            if found is Parent.UNKNOWN or (found is Parent.DEAD and returns):
+                return f"{'.'.join(reference.parent)} has no row for ({', '.join(reference.columns)})"
+        return ""
+
+    def settle(self, table: Table, keys: Collection[Key]) -> list[Key]:
+        """Let rows come and go whose existence follows from others; returns those that are to come, and whose parent is
+        not here yet. How they are shown is to be derived afterwards."""
+        waits, rules = list[Key](), self.tables.rules(table)
+        for key, state in states.read(self.connection, table, list(keys), rules).items():
+            exists = self.exists(table, key, state, state.row)
+            if exists and not state.exists and self.missing_parent(table, key, state.row):
+                waits.append(key)
+            elif exists and not state.exists:
+                self.show(table, key, state, state.row)
+            elif state.exists and not exists:
+                self.bury(table, key, state)
+        return waits
+
+    def bury(self, table: Table, key: Key, state: Local) -> None:
+        """Take a row out of sight that does not exist."""
+        if state.visible:
+            self.remove(table, key)
+        states.entomb(self.connection, table, key, state.row, self.tables.rules(table), image=True)
+        self.moved(table, key)
 
 
 def _loss(table: Table, key: Key, row: Row, loss: Loss) -> Conflict:

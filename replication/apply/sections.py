@@ -9,7 +9,7 @@ from replication.core.arrays import parse_integers
 from replication.core.changes import Author, Change
 from replication.core.rules import Parts, parts_from_json
 from replication.core.stamps import term_in
-from replication.wire.message import COMMIT_LSN, MASK_OF, MOMENT_OF, PARTS_OF, SENT_LSN, WHOLE, Section
+from replication.wire.message import COMMIT_LSN, MASK_OF, MOMENT_OF, PARTS_OF, REFERENTIAL, SENT_LSN, WHOLE, Section
 
 T = TypeVar("T")
 
@@ -45,6 +45,7 @@ def changes_of(section: Section, author: Author, indices: Iterator[int] | Sequen
     count = section.key_count
     names = section.columns[count:]
     life, committed, saw = section.extra.get("life"), section.extra.get(COMMIT_LSN), section.blobs.get("saw")
+    referential = section.extra.get(REFERENTIAL)
     for index in indices:
         row = [column[index] for column in section.values]
         yield Change(
@@ -63,6 +64,7 @@ def changes_of(section: Section, author: Author, indices: Iterator[int] | Sequen
             _marked(section, MASK_OF, index),
             _moments(section, index),
             WHOLE in section.extra,
+            bool(referential and referential[index]),
         )
 
 
@@ -91,7 +93,7 @@ def _parts(section: Section, index: int) -> dict[str, tuple[int, Parts]]:
 
 
 def _authority(section: Section, names: Sequence[str], index: int) -> dict[str, tuple[int, int]]:
-    if not section.extra.keys() - {"life", "referential", COMMIT_LSN}:
+    if not section.extra.keys() - {"life", REFERENTIAL, COMMIT_LSN}:
         return {}
     pairs = {}
     for name in names:

@@ -3,12 +3,15 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from psycopg import sql
+
 from replication.apply.residence import Residence, residence_of
 from replication.core.claims import UniqueKey
 from replication.core.merge import RowRules
 from replication.core.rules import RAISES_EPOCH
 from replication.core.widening import Widening
 from replication.errors import UsageError
+from replication.postgres import claims
 from replication.postgres.catalog import ForeignKey, Table, describe
 from replication.postgres.connect import Connection
 from replication.postgres.indexes import UniqueIndex, constraints, unique_keys
@@ -113,6 +116,24 @@ class Tables:
         """May a child be shown otherwise because its parent went or came?"""
         return self.rules(child).parent(reference.name) != "returns" or self._may_hide(parent)
 
+    def needs(self, name: Name) -> list[sql.Composed]:
+        """Under which conditions a tombstone of a table is not forgotten for the sake of others."""
+        table = self.get(name)
+        if table is None:
+            return []
+        needed = [need for one, child in self.referring(table) for need in claims.needs(table, child, one)]
+        return [*needed, *(claims.follows(table, reference, parent) for reference, parent in self.cascading(table))]
+
+    def referring(self, table: Table) -> list[tuple[ForeignKey, Table]]:
+        """The tables whose rows refer to a table's by its primary key."""
+        found = ((reference, self.get(reference.parent)) for reference in table.children)
+        return [(one, child) for one, child in found if child and set(one.parent_columns) == set(table.key)]
+
+    def cascading(self, table: Table) -> list[tuple[ForeignKey, Table]]:
+        """The parents with which PostgreSQL deletes a table's rows."""
+        found = ((reference, self.get(reference.parent)) for reference in table.foreign_keys if reference.cascades)
+        return [(reference, parent) for reference, parent in found if parent and parent.key == reference.parent_columns]
+
     def _may_hide(self, table: Table) -> bool:
         """May a row of this table exist and be hidden?"""
         if table.qualified not in self._hides:
@@ -124,11 +145,11 @@ class Tables:
             )
         return self._hides[table.qualified]
 
-    def derived(self) -> list[Table]:
-        """The tables here whose rows may wait for others."""
+    def everything(self) -> list[Table]:
+        """The replicated tables that are here."""
         listed = self.connection.execute("SELECT nspname, relname FROM kuroshio.replicated_table ORDER BY 1, 2")
         tables = (self.get((str(schema), str(name))) for schema, name in listed.fetchall())
-        return [table for table in tables if table is not None and self.is_derived(table)]
+        return [table for table in tables if table is not None]
 
     def rank(self, name: Name) -> int:
         """How many parents a table has above it: parents are written first, children deleted first."""

@@ -17,6 +17,7 @@ import psycopg
 
 from replication import events, metrics
 from replication.apply.applier import Applier, is_of_the_moment
+from replication.apply.deriving import Deriver
 from replication.apply.incoming import Incoming
 from replication.apply.merging import Merger
 from replication.apply.sections import unapplied
@@ -66,6 +67,7 @@ class Writer:
         self._connection: Connection
         self._applier: Applier
         self._sharing: Sharing
+        self._deriver: Deriver
         self.places: dict[str, Place] = {}
         self.rules_known: frozenset[str] = frozenset()
         self._next_tick = self._next_collect = self._next_parked = self._next_settle = 0.0
@@ -91,6 +93,7 @@ class Writer:
         ahead = int(self._site.limits.clock_ahead_seconds * 1_000_000)
         self._applier = Applier(connection, tables, merger, FastRows(), ahead)
         self._sharing = Sharing(connection, self._config, self._site.name, tables, merger)
+        self._deriver = Deriver(connection, merger, self._config.rules)
         self._connection = connection
         self._lock_seconds = 0.0
         self._horizon = None
@@ -284,9 +287,12 @@ class Writer:
 
     def _collect(self) -> None:
         require_known(self._connection, self._config.rules)
+        self._deriver.look()
         peers = [name for name in self._config.sites if name != self._site.name]
         with self._connection.transaction():
-            metrics.TOMBSTONES.set(tombstones.collect(self._connection, list(self._config.sites)))
+            metrics.TOMBSTONES.set(
+                tombstones.collect(self._connection, list(self._config.sites), self._applier.tables.needs)
+            )
             staging.collect(self._connection, self._committed)
             applying.drop_passages(self._connection, self._site.name, peers)
 
@@ -332,7 +338,7 @@ class Writer:
                 table = self._applier.tables.get(name)
                 if table is not None:
                     self._applier.merger.release(table, keys)
-            for table in self._applier.tables.derived():
+            for table in self._applier.tables.everything():
                 self._applier.merger.presenter.refresh(table)
 
     def _retry(self, change: Change, tries: int) -> None:

@@ -7,6 +7,7 @@ from replication.capture.gather import Batch, Buffer, note_deciders
 from replication.capture.shapes import Plan
 from replication.core.arrays import parse_array
 from replication.errors import InvariantError
+from replication.wire.message import REFERENTIAL
 from replication.wire.pglogical import Insert, Update, Values
 
 SAW = "saw"
@@ -40,7 +41,7 @@ class Deletes:
             note_deciders(buffer, deciders_of(plan, json.loads(_text(row["cells"]))))
         saw = row["saw"]
         buffer.blobs.setdefault(SAW, []).append(saw if type(saw) is bytes else None)
-        for name, number in (("life", int(_text(row["life"]))), ("referential", int(_text(row["referential"]) == "t"))):
+        for name, number in (("life", int(_text(row["life"]))), (REFERENTIAL, int(_text(row["referential"]) == "t"))):
             default = 1 if name == "life" else 0
             if number != default or name in buffer.extra:
                 buffer.set_extra(name, number, default)

@@ -47,11 +47,13 @@ class Change:
     """Of a whole row: the moments of the cells that were edited since its insert."""
     is_whole: bool = False
     """A row as it stands at a site, sent because who may see it has changed: nobody's write."""
+    referential: bool = False
+    """Of a delete: it was made by the database, with the delete of a parent (pitfall P7)."""
 
     def row(self, rules: RowRules) -> Row:
         """This change as a partial state: applying it is merging it."""
         if self.op == "D":
-            return Row(self.life, 0, self.moment, Stamps.unpack(self.saw or (0, 0)))
+            return Row(self.life, 0, self.moment, Stamps.unpack(self.saw or (0, 0)), cascaded=self.referential)
         cells = {
             name: Cell(stamp, value, rules.unfold(name, parts, value, base, stamp.generation), name in self.masked)
             for name, value in self.cells.items()
@@ -74,6 +76,7 @@ class Change:
             "masked": sorted(self.masked),
             "moments": dict(self.moments),
             "is_whole": self.is_whole,
+            "referential": self.referential,
             "from_lsn": self.author.from_lsn,
             "applied": {str(site): lsn for site, lsn in self.author.applied.items()},
         }
@@ -106,4 +109,5 @@ def from_json(
         frozenset(body.get("masked", ())),
         body.get("moments", {}),
         body.get("is_whole", False),
+        body.get("referential", False),
     )

@@ -5,13 +5,16 @@
 2. A greater life wins whole: a row inserted after its deletion owes nothing to the earlier one.
 3. Within a life, cells merge by their column's rule, deletes by joining what they saw. Cells go on merging under a
    tombstone, so that a row that comes back is complete.
-4. :func:`lives` decides visibility from the merged state alone. A write brings a deleted row back or does not; it never
-   takes one away that was back: tombstones rely on that (tombstones.py). So the newest write of a life is remembered
-   where nothing of it is left, and a cell whose stamp may become less decides nothing.
+4. :func:`lives` decides visibility from the merged state alone. So the delete rule needs no generation: it is no part
+   of the state, and sites that follow another one for a while agree again when they follow the same, provided that no
+   state was forgotten on which it decides (:func:`is_contested`).
+5. A write brings a deleted row back or does not; it never takes one away that was back: tombstones rely on that
+   (tombstones.py). So the newest write of a life is remembered where nothing of it is left, and a cell whose stamp may
+   become less decides nothing.
 5. A row is ``known`` once its insert was seen. Before that, updates wait (scenario 7).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from replication.core.rules import BY_VALUE, CELL_RULES, DELETES, Cell, Parts, Write
@@ -96,6 +99,8 @@ class Row:
     cells: Mapping[str, Cell] = field(default_factory=dict)
     heard: int = 0
     """The moment of the newest write of this life, if nothing of it is left and no delete is newer."""
+    cascaded: bool = False
+    """It was deleted with a parent (ON DELETE CASCADE), and by nobody else (`core.families`)."""
 
     @property
     def known(self) -> bool:
@@ -134,6 +139,8 @@ def merge(left: Row, right: Row, rules: RowRules) -> Row:
         max(left.deleted, right.deleted),
         join(left.saw, right.saw),
         _merge_cells(left.cells, right.cells, rules),
+        cascaded=any(row.deleted for row in (left, right))
+        and all(row.cascaded for row in (left, right) if row.deleted),
     )
     return merged.hearing(max(left.written, right.written))
 
@@ -156,12 +163,23 @@ def lives(row: Row, rules: RowRules) -> bool:
     return DELETES[rules.delete](later or _has_unseen(row, rules), later)
 
 
+def is_contested(row: Row) -> bool:
+    """Was something written to a deleted row that the deletes had not seen? Then the rule decides whether it lives, and
+    no tombstone of it may be forgotten: the rule may change."""
+    return bool(row.deleted) and (row.written > row.deleted or row.base > row.saw.base or any(_unseen_cells(row)))
+
+
 def _has_unseen(row: Row, rules: RowRules) -> bool:
-    """Did somebody write what the deletes had not seen? Where a lesser stamp may win, only a later generation tells."""
-    if row.base > row.saw.base:
-        return True
+    """Does something unseen bring the row back? Where a lesser stamp may win, only a later generation does."""
+    return row.base > row.saw.base or any(
+        cell.stamp.generation > seen.generation or rules.of(name, cell.stamp.generation) not in BY_VALUE
+        for name, cell, seen in _unseen_cells(row)
+    )
+
+
+def _unseen_cells(row: Row) -> Iterator[tuple[str, Cell, Stamp]]:
+    """Column, cell and what the deletes saw of it, where that is less."""
     for name, cell in row.cells.items():
-        seen, stamp = row.saw.of(cell_id(name)), cell.stamp
-        if stamp > seen and (stamp.generation > seen.generation or rules.of(name, stamp.generation) not in BY_VALUE):
-            return True
-    return False
+        seen = row.saw.of(cell_id(name))
+        if cell.stamp > seen:
+            yield name, cell, seen

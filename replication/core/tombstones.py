@@ -47,17 +47,17 @@ def due(own: str, settled: Mapping[str, int], wanted: Mapping[str, int], claims:
 
 
 def collected(
-    tombstone: Tombstone, claims: Claims, sites: Collection[str], applied: Mapping[str, int], *, waits: bool
+    tombstone: Tombstone, claims: Claims, sites: Collection[str], applied: Mapping[str, int], *, waits: bool, kept: bool
 ) -> Tombstone | None:
     """One step further, where that is due: None is dropped. ``applied``: all origins here, this site among them;
-    ``waits``: a change of the row is parked here."""
-    if not is_passed(tombstone, claims, sites):
+    ``waits``: a change of the row is parked here; ``kept``: another rule might bring the row back."""
+    if kept or not is_passed(tombstone, claims, sites):
         return tombstone
     if tombstone.stable:
         return None
     return tombstone if waits else replace(tombstone, needs=applied, stable=True)
 
 
-def gives_way(tombstone: Tombstone, claims: Claims, sites: Collection[str], *, waits: bool) -> bool:
+def gives_way(tombstone: Tombstone, claims: Claims, sites: Collection[str], *, waits: bool, kept: bool) -> bool:
     """May a change that did not know it begin anew?"""
-    return tombstone.stable or (not waits and is_passed(tombstone, claims, sites))
+    return not kept and (tombstone.stable or (not waits and is_passed(tombstone, claims, sites)))

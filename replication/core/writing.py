@@ -43,7 +43,8 @@ class Writer:
         """The row under its tombstone, which keeps what this delete saw, and one that the row had outlived."""
         at = self._at(clock_us, max(before.newest, before.saw.newest))
         seen = replace(before.stamps(), seen=0)
-        return replace(before, heard=0, deleted=at, saw=join(before.saw, seen) if before.deleted else seen)
+        saw = join(before.saw, seen) if before.deleted else seen
+        return replace(before, heard=0, deleted=at, saw=saw, cascaded=False)
 
     def _at(self, clock_us: int, newest: int) -> int:
         return moment(max(clock_us, hlc_of(newest) + 1), self.number)

@@ -67,6 +67,8 @@ class ForeignKey:
     columns: tuple[str, ...]
     parent: tuple[str, str]
     parent_columns: tuple[str, ...]
+    cascades: bool = False
+    """ON DELETE CASCADE: PostgreSQL deletes the children with their parent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,8 @@ SELECT c.conname::text,
                JOIN pg_attribute ON attrelid = c.conrelid AND attnum = n ORDER BY o),
        ns.nspname::text, rel.relname::text,
        array(SELECT attname::text FROM unnest(c.confkey) WITH ORDINALITY u(n, o)
-               JOIN pg_attribute ON attrelid = c.confrelid AND attnum = n ORDER BY o)
+               JOIN pg_attribute ON attrelid = c.confrelid AND attnum = n ORDER BY o),
+       c.confdeltype = 'c'
   FROM pg_constraint c
   JOIN pg_class rel ON rel.oid = CASE WHEN %(up)s THEN c.confrelid ELSE c.conrelid END
   JOIN pg_namespace ns ON ns.oid = rel.relnamespace
@@ -236,6 +239,6 @@ def references(connection: Connection, table: Table) -> tuple[ForeignKey, ...]:
 def _foreign_keys(connection: Connection, oid: int, *, up: bool, everything: bool = False) -> tuple[ForeignKey, ...]:
     rows = connection.execute(_FOREIGN_KEYS, {"oid": oid, "up": up, "all": everything}).fetchall()
     return tuple(
-        ForeignKey(str(constraint), tuple(columns), (str(schema), str(name)), tuple(others))  # type: ignore[arg-type]
-        for constraint, columns, schema, name, others in rows
+        ForeignKey(str(constraint), tuple(columns), (str(schema), str(name)), tuple(others), bool(cascades))  # type: ignore[arg-type]
+        for constraint, columns, schema, name, others, cascades in rows
     )

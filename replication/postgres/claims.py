@@ -34,14 +34,22 @@ def waiting(connection: Connection, table: Table, limit: int) -> list[Key]:
     hidden = sql.SQL(
         "SELECT g.key FROM kuroshio.tombstone g WHERE g.nspname = {} AND g.relname = {} AND g.hidden <> ''"
     ).format(Constant(table.schema), Constant(table.name))
-    queries = [hidden]
-    if CLAIMS in table.own_columns:
-        queries.append(
-            sql.SQL("SELECT {} FROM {} t WHERE t.{} IS NOT NULL").format(_row_key(table), table.quoted, Quoted(CLAIMS))
-        )
+    queries = [hidden, *([_substituted(table)] if CLAIMS in table.own_columns else [])]
     query = sql.SQL("SELECT key FROM ({}) AS w(key) ORDER BY md5(key::text || to_char(now(), 'SS')) LIMIT %s")
     rows: list[Any] = connection.execute(query.format(sql.SQL(" UNION ALL ").join(queries)), (limit,)).fetchall()
     return sorted({_encoded(key) for (key,) in rows})
+
+
+def substituted(connection: Connection, table: Table) -> list[Key]:
+    """Rows that show something else than they claim."""
+    if CLAIMS not in table.own_columns:
+        return []
+    rows: list[Any] = connection.execute(_substituted(table)).fetchall()
+    return sorted(_encoded(key) for (key,) in rows)
+
+
+def _substituted(table: Table) -> sql.Composed:
+    return sql.SQL("SELECT {} FROM {} t WHERE t.{} IS NOT NULL").format(_row_key(table), table.quoted, Quoted(CLAIMS))
 
 
 def children(connection: Connection, child: Table, reference: ForeignKey, parents: Sequence[Key]) -> list[Key]:
@@ -79,6 +87,86 @@ def children(connection: Connection, child: Table, reference: ForeignKey, parent
     return sorted({_encoded(key) for (key,) in rows})
 
 
+def cascaded(connection: Connection, child: Table, reference: ForeignKey, parents: Sequence[Key]) -> list[Key]:
+    """The rows of a table that were deleted with a parent, be they back, and refer by ``reference`` to one of these."""
+    columns = [TextArray(list(column)) for column in zip(*parents, strict=True)]
+    names = tuple(map(child.first, reference.columns))
+    shown = sql.SQL(" AND ").join(
+        sql.SQL("{} = {}").format(child.here(name, "t"), _cast(child, name, place)) for place, name in enumerate(names)
+    )
+    values = {
+        "source": source(names),
+        "in_table": sql.SQL("g.nspname = {} AND g.relname = {} AND g.referential").format(
+            Constant(child.schema), Constant(child.name)
+        ),
+        "said": _said(child, sql.SQL("g.cells"), sql.SQL("g.key"), names),
+        "child": child.quoted,
+        "shown": shown,
+        "row_key": _row_key(child),
+    }
+    query = sql.SQL(
+        "SELECT g.key FROM {source} JOIN kuroshio.tombstone g ON {in_table} AND g.stamps IS NOT NULL AND {said} UNION"
+        " SELECT g.key FROM {source} JOIN {child} t ON {shown}"
+        "   JOIN kuroshio.tombstone g ON {in_table} AND g.stamps IS NULL AND g.key = {row_key}"
+    ).format(**values)
+    rows: list[Any] = connection.execute(query, columns * 2).fetchall()
+    return sorted({_encoded(key) for (key,) in rows})
+
+
+def needs(parent: Table, child: Table, reference: ForeignKey) -> list[sql.Composed]:
+    """Does a row that is out of sight refer to the row of the tombstone ``t``, or one that shows NULL instead?
+
+    Conditions on tombstones of ``parent``, to whose key ``reference`` refers.
+    """
+    names = tuple(map(child.first, reference.columns))
+    wanted = [
+        sql.SQL("t.key[{}]::{}").format(sql.Literal(parent.key.index(name) + 1), type_name(parent.types[name]))
+        for name in reference.parent_columns
+    ]
+    follows = "c.hidden = '' AND c.referential AND NOT kuroshio.is_contested(c.deleted, c.saw, c.stamps)"
+    buried = sql.SQL(
+        "EXISTS (SELECT FROM kuroshio.tombstone c WHERE c.nspname = {} AND c.relname = {} AND c.stamps IS NOT NULL"
+        " AND (c.nspname, c.relname, c.key) <> (t.nspname, t.relname, t.key) AND NOT ({}) AND {})"
+    ).format(
+        Constant(child.schema),
+        Constant(child.name),
+        sql.SQL(follows if reference.cascades else "false"),
+        _said(child, sql.SQL("c.cells"), sql.SQL("c.key"), names, wanted),
+    )
+    if CLAIMS not in child.own_columns:
+        return [buried]
+    own = sql.SQL("c.{}").format(Quoted(CLAIMS))
+    key = sql.SQL("ARRAY[{}]").format(sql.SQL(", ").join(sql.SQL("c.{}::text").format(Quoted(n)) for n in child.key))
+    unset = sql.SQL("EXISTS (SELECT FROM {} c WHERE {} IS NOT NULL AND {})").format(
+        child.quoted, own, _said(child, own, key, names, wanted)
+    )
+    return [buried, unset]
+
+
+def follows(child: Table, reference: ForeignKey, parent: Table) -> sql.Composed:
+    """Was the row of the tombstone ``t`` of ``child`` deleted with a parent that has one, too? Then it goes later."""
+    wanted = [
+        sql.SQL("p.key[{}]::{}").format(sql.Literal(parent.key.index(name) + 1), type_name(parent.types[name]))
+        for name in reference.parent_columns
+    ]
+    said = _said(child, sql.SQL("t.cells"), sql.SQL("t.key"), reference.columns, wanted)
+    return sql.SQL(
+        "(t.referential AND EXISTS (SELECT FROM kuroshio.tombstone p WHERE p.nspname = {} AND p.relname = {} AND {}))"
+    ).format(Constant(parent.schema), Constant(parent.name), said)
+
+
+def due_back(connection: Connection, child: Table, reference: ForeignKey, parent: Table) -> list[Key]:
+    """Rows that were deleted with a parent, and whose parent is there."""
+    wanted = [sql.SQL("p.{}").format(Quoted(name)) for name in reference.parent_columns]
+    said = _said(child, sql.SQL("g.cells"), sql.SQL("g.key"), reference.columns, wanted)
+    query = sql.SQL(
+        "SELECT g.key FROM kuroshio.tombstone g JOIN {} p ON {} WHERE g.nspname = {} AND g.relname = {}"
+        " AND g.referential AND g.hidden = '' AND g.stamps IS NOT NULL"
+    ).format(parent.quoted, said, Constant(child.schema), Constant(child.name))
+    rows: list[Any] = connection.execute(query).fetchall()
+    return sorted({_encoded(key) for (key,) in rows})
+
+
 def hidden_among(connection: Connection, table: Table, keys: Sequence[Key]) -> dict[Key, Hidden]:
     """Those of these rows that exist and are hidden, and why."""
     columns = [TextArray(list(column)) for column in zip(*keys, strict=True)]
@@ -102,15 +190,22 @@ def _cast(table: Table, column: str, place: int) -> sql.Composed:
     return sql.SQL("s.{}::{}").format(Quoted(f"c{place}"), type_name(table.types[column]))
 
 
-def _said(table: Table, cells: sql.Composable, key: sql.Composable, columns: Sequence[str]) -> sql.Composed:
-    """What a row holds in these columns, by its image or its claims, equals the source columns."""
+def _said(
+    table: Table,
+    cells: sql.Composable,
+    key: sql.Composable,
+    columns: Sequence[str],
+    wanted: Sequence[sql.Composable] = (),
+) -> sql.Composed:
+    """What a row holds in these columns, by its image or its claims, equals what is ``wanted``: the source columns."""
+    wanted = wanted or [_cast(table, name, place) for place, name in enumerate(columns)]
     parts = []
-    for place, name in enumerate(columns):
+    for name, value in zip(columns, wanted, strict=True):
         if name in table.key:
             held: sql.Composable = sql.SQL("({})[{}]").format(key, sql.Literal(table.key.index(name) + 1))
         else:
             held = sql.SQL("({}->>{})").format(cells, Constant(name))
-        parts.append(sql.SQL("{}::{} = {}").format(held, type_name(table.types[name]), _cast(table, name, place)))
+        parts.append(sql.SQL("{}::{} = {}").format(held, type_name(table.types[name]), value))
     return sql.SQL(" AND ").join(parts)
 
 

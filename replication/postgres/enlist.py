@@ -39,6 +39,29 @@ def recorded_rules(connection: Connection, table: Table) -> dict[str, Any] | Non
     return dict(row[0]) if row else None  # type: ignore[call-overload]
 
 
+_STANDING = (
+    "jsonb_build_object('delete', rules->'delete', 'unique', coalesce(rules->'unique', '{}'),"
+    " 'parents', coalesce(rules->'parents', '{}'))"
+)
+
+
+def standings(connection: Connection) -> list[tuple[tuple[str, str], dict[str, Any], dict[str, Any] | None]]:
+    """Of each table: the rules by which it follows which rows exist and what they show, as its triggers have them, and
+    those under which that was last derived."""
+    rows: list[Any] = connection.execute(
+        f"SELECT nspname, relname, {_STANDING}, derived FROM kuroshio.replicated_table ORDER BY 1, 2"
+    ).fetchall()
+    return [((schema, name), made, derived) for schema, name, made, derived in rows]
+
+
+def record_derived(connection: Connection, name: tuple[str, str], standing: Mapping[str, Any]) -> None:
+    """What the table shows was derived under these rules."""
+    connection.execute(
+        "UPDATE kuroshio.replicated_table SET derived = %s WHERE nspname = %s AND relname = %s",
+        (Jsonb(standing), *name),
+    )
+
+
 def written_generations(connection: Connection) -> dict[str, dict[str, int]]:
     """Table -> column -> the generation that the triggers write, where a rule was changed."""
     written: dict[str, dict[str, int]] = {}
@@ -97,6 +120,10 @@ def _add_stamps(connection: Connection, table: Table, rules: Mapping[str, Any], 
             sql.SQL("CREATE TEMP TABLE _resend ON COMMIT DROP AS SELECT * FROM {}").format(table.identifier)
         )
         connection.execute(sql.SQL("DELETE FROM {}").format(table.identifier))
+    connection.execute(
+        f"UPDATE kuroshio.replicated_table SET derived = {_STANDING} WHERE nspname = %s AND relname = %s",
+        table.qualified,
+    )
     connection.execute("SELECT kuroshio.generate(%s, %s)", table.qualified)
     add_to_set(connection, table.identifier.as_string(connection))
 

@@ -109,9 +109,9 @@ def _note(connection: Connection, table: Table, key: Key, row: Row, rules: RowRu
     )
     if row.deleted:
         connection.execute(
-            "INSERT INTO kuroshio.moved (nspname, relname, key, life, deleted, saw, cells, before)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-            (*common, row.deleted, row.saw.pack(), Jsonb(cells), Jsonb(before)),
+            "INSERT INTO kuroshio.moved (nspname, relname, key, life, deleted, saw, referential, cells, before)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            (*common, row.deleted, row.saw.pack(), row.cascaded, Jsonb(cells), Jsonb(before)),
         )
 
 

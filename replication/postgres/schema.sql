@@ -37,6 +37,8 @@ CREATE TABLE IF NOT EXISTS kuroshio.replicated_table (
 -- The columns that were dropped here: their values are not waited for, and their names are not used again.
 ALTER TABLE kuroshio.replicated_table ADD COLUMN IF NOT EXISTS dropped text[] NOT NULL DEFAULT '{}';
 ALTER TABLE kuroshio.replicated_table ADD COLUMN IF NOT EXISTS types jsonb NOT NULL DEFAULT '{}';   -- attnum -> type, as the triggers know them
+-- Under which rules of delete, unique and parent what is shown was derived; null: it is not known.
+ALTER TABLE kuroshio.replicated_table ADD COLUMN IF NOT EXISTS derived jsonb;
 
 -- A row that is not in its table: deleted, or hidden (replication/core/claims.py); then the image is the row.
 --

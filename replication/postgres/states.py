@@ -88,7 +88,7 @@ def _read_live(table: Table, *, lock: bool) -> sql.Composed:
 
 def _read_graves(table: Table, *, lock: bool) -> sql.Composed:
     return sql.SQL(
-        "SELECT s.ordinal, g.hidden, g.life, g.deleted, g.saw, g.stamps, g.cells, g.parts FROM {}"
+        "SELECT s.ordinal, g.hidden, g.life, g.deleted, g.saw, g.stamps, g.cells, g.parts, g.referential FROM {}"
         " JOIN kuroshio.tombstone g ON g.nspname = {} AND g.relname = {} AND g.key = {} ORDER BY g.key{}"
     ).format(
         source(table.key),
@@ -107,7 +107,7 @@ def _local(shown: Row | None, shows: Appearance, buried: Row | None, grave: Appe
         return Local(shown, shown, entombed, shows)
     if buried.life > shown.life:
         return Local(buried, shown, entombed, shows)
-    both = replace(shown, heard=0, deleted=buried.deleted, saw=buried.saw)
+    both = replace(shown, heard=0, deleted=buried.deleted, saw=buried.saw, cascaded=buried.cascaded)
     return Local(both.hearing(shown.heard), shown, entombed, shows)
 
 
@@ -136,10 +136,12 @@ def _buried(
     packed: Sequence[int] | None,
     cells: Mapping[str, object],
     parts: AllParts | None,
+    referential: object,
 ) -> tuple[Row, Appearance]:
     stamps = Stamps.unpack(packed) if packed else Stamps(0)
     found = {name: _encode(value) for name, value in cells.items()}
-    row = Row(life, stamps.base, deleted, Stamps.unpack(saw), _cells(rules, stamps, found, parts or {}))
+    found_cells = _cells(rules, stamps, found, parts or {})
+    row = Row(life, stamps.base, deleted, Stamps.unpack(saw), found_cells, cascaded=referential is True)
     return row.hearing(stamps.seen), Appearance(Hidden(hidden))
 
 
@@ -278,10 +280,10 @@ def entomb(
     cells = {name: _text(cell.value) for name, cell in row.cells.items()} if image else {}
     connection.execute(
         "INSERT INTO kuroshio.tombstone (nspname, relname, key, life, deleted, saw, stamps, cells, parts, passed,"
-        " hidden) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (nspname, relname, key) DO UPDATE SET"
-        " life = excluded.life, hidden = excluded.hidden,"
-        " deleted = excluded.deleted, saw = excluded.saw, stamps = excluded.stamps, cells = excluded.cells,"
-        " parts = excluded.parts,"
+        " hidden, referential) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " ON CONFLICT (nspname, relname, key) DO UPDATE SET life = excluded.life, hidden = excluded.hidden,"
+        " deleted = excluded.deleted, saw = excluded.saw, referential = excluded.referential,"
+        " stamps = excluded.stamps, cells = excluded.cells, parts = excluded.parts,"
         " passed = kuroshio.join_needs(tombstone.passed, excluded.passed),"
         " xid = excluded.xid, settled = false, stable = false",
         (
@@ -295,6 +297,7 @@ def entomb(
             folded(row, rules) if image else None,
             Jsonb(dict(passed)),
             str(hidden),
+            row.cascaded,
         ),
     )
 

@@ -14,9 +14,13 @@ site that has dropped a tombstone must not meet one that has not, or the new row
    site by that site's own claims, whether that site has noticed or not.
 5. A change of the tombstone's life or an earlier one that meets a stable tombstone was written where it is dropped
    already: the tombstone gives way (`give_way`).
+6. What another rule of delete, unique or parent might bring back is not forgotten, since sites change their rules at
+   different times: neither a *contested* row, to which something was written that the deletes had not seen, nor one
+   that a row refers to which is hidden, shows NULL for it, or is itself not forgotten yet. (Two dead rows that refer to
+   each other are kept for good.)
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +33,7 @@ from replication.postgres.catalog import Quoted, Table
 from replication.postgres.connect import Connection
 
 Key = tuple[bytes, ...]
+Name = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,16 @@ def ghosts(connection: Connection, table: Table, seen: Horizon) -> list[Key]:
     return [tuple(part.encode() for part in key) for (key,) in rows]
 
 
+def keys(connection: Connection, table: Table, after: Sequence[str], limit: int) -> list[Key]:
+    """The next rows of a table that have a tombstone, in key order; ``after`` is empty for the first."""
+    rows: list[Any] = connection.execute(
+        "SELECT key FROM kuroshio.tombstone WHERE nspname = %s AND relname = %s AND key > %s::text[]"
+        " ORDER BY key LIMIT %s",
+        (*table.qualified, list(after), limit),
+    ).fetchall()
+    return [tuple(part.encode() for part in key) for (key,) in rows]
+
+
 def settle(connection: Connection, seen: Horizon) -> None:
     """Note that everybody who was at work then has ended. A delete made here gets its LSN: it is surely committed."""
     connection.execute(
@@ -144,9 +159,14 @@ def save_claims(connection: Connection, reader: str, claims: Mapping[str, int]) 
     )
 
 
+Needs = Sequence[sql.Composable]
+"""Conditions on a tombstone ``t`` of one table under which a row needs it (`claims.needs`)."""
+
 # Every site's claims cover what the tombstone needs. A bare one, beside a row that outlived it, stays with that row. A
 # hidden row is none.
-_PASSED = """t.settled AND t.hidden = '' AND t.stamps IS NOT NULL AND NOT EXISTS (
+_PASSED = """t.settled AND t.hidden = '' AND t.stamps IS NOT NULL
+   AND NOT kuroshio.is_contested(t.deleted, t.saw, t.stamps)
+   AND NOT EXISTS (
     SELECT FROM jsonb_each_text(t.passed) AS need(origin, lsn) CROSS JOIN unnest(%(sites)s::text[]) AS site
      WHERE NOT EXISTS (SELECT FROM kuroshio.claim c
                         WHERE c.reader = site AND c.origin = need.origin AND c.lsn >= need.lsn::pg_lsn))"""
@@ -155,32 +175,41 @@ _NOTHING_WAITS = """NOT EXISTS (
     SELECT FROM kuroshio.parked k WHERE (k.nspname, k.relname, k.key) = (t.nspname, t.relname, t.key))"""
 
 
-def collect(connection: Connection, sites: Sequence[str]) -> int:
+def collect(connection: Connection, sites: Sequence[str], needs: Callable[[Name], Needs]) -> int:
     """Drop what every site holds for stable; note what is stable here; return how many tombstones stay."""
-    parameters = {"sites": list(sites)}
-    connection.execute(f"DELETE FROM kuroshio.tombstone t WHERE t.stable AND {_PASSED}", parameters)
-    stable = connection.execute(
-        "WITH here AS (SELECT origin, lsn FROM kuroshio.position"
-        "              UNION ALL SELECT name, pg_current_wal_insert_lsn() FROM kuroshio.site)"
-        " UPDATE kuroshio.tombstone t SET stable = true, passed = (SELECT jsonb_object_agg(origin, lsn) FROM here)"
-        f" WHERE NOT t.stable AND {_PASSED} AND {_NOTHING_WAITS} RETURNING passed",
-        parameters,
-    ).fetchone()
-    if stable is not None:
-        connection.execute(
-            "INSERT INTO kuroshio.settled AS d (origin, wanted) SELECT key, value::pg_lsn FROM jsonb_each_text(%s)"
-            " ON CONFLICT (origin) DO UPDATE SET wanted = greatest(d.wanted, excluded.wanted)",
-            (Jsonb(stable[0]),),
-        )
+    names: list[Any] = connection.execute("SELECT DISTINCT nspname, relname FROM kuroshio.tombstone").fetchall()
+    for schema, name in names:
+        parameters = {"schema": schema, "name": name, "sites": list(sites)}
+        passed = _passed(needs((schema, name)))
+        connection.execute(sql.SQL("DELETE FROM kuroshio.tombstone t WHERE t.stable AND {}").format(passed), parameters)
+        connection.execute(_STABLE.format(passed, sql.SQL(_NOTHING_WAITS)), parameters)
     row = connection.execute("SELECT count(*) FROM kuroshio.tombstone WHERE hidden = ''").fetchone()
     return int(str(row[0])) if row else 0
 
 
-def give_way(connection: Connection, table: Table, key: Key, sites: Sequence[str]) -> bool:
+_STABLE = sql.SQL("""
+WITH here AS (SELECT origin, lsn FROM kuroshio.position
+              UNION ALL SELECT name, pg_current_wal_insert_lsn() FROM kuroshio.site),
+     stable AS (UPDATE kuroshio.tombstone t
+                   SET stable = true, passed = (SELECT jsonb_object_agg(origin, lsn) FROM here)
+                 WHERE NOT t.stable AND {} AND {} RETURNING true)
+INSERT INTO kuroshio.settled AS d (origin, wanted) SELECT origin, lsn FROM here WHERE EXISTS (SELECT FROM stable)
+    ON CONFLICT (origin) DO UPDATE SET wanted = greatest(d.wanted, excluded.wanted)""")
+
+
+def _passed(needs: Needs) -> sql.Composed:
+    """What is passed of one table, and needed by no row."""
+    of_table = sql.SQL("t.nspname = %(schema)s AND t.relname = %(name)s AND ") + sql.SQL(_PASSED)
+    return sql.SQL(" AND ").join([of_table, *(sql.SQL("NOT {}").format(need) for need in needs)])
+
+
+def give_way(connection: Connection, table: Table, key: Key, sites: Sequence[str], needs: Needs) -> bool:
     """Drop a row's tombstone if it is stable, because something newer is there that did not know it."""
     gone = connection.execute(
-        "DELETE FROM kuroshio.tombstone t WHERE t.nspname = %(schema)s AND t.relname = %(name)s AND t.key = %(key)s"
-        f" AND (t.stable OR {_PASSED} AND {_NOTHING_WAITS}) RETURNING true",
+        sql.SQL(
+            "DELETE FROM kuroshio.tombstone t WHERE t.nspname = %(schema)s AND t.relname = %(name)s AND t.key = %(key)s"
+            " AND (t.stable OR {} AND {}) RETURNING true"
+        ).format(_passed(needs), sql.SQL(_NOTHING_WAITS)),
         {"schema": table.schema, "name": table.name, "key": [part.decode() for part in key], "sites": list(sites)},
     )
     return gone.fetchone() is not None

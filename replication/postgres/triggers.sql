@@ -31,6 +31,14 @@ CREATE OR REPLACE FUNCTION kuroshio.join_stamps(a bigint[], b bigint[]) RETURNS 
                LATERAL (VALUES (cell | kind, 0), (said, 1)) AS pair(number, place)
          WHERE said IS NOT NULL) AS pairs ON true $$;
 
+-- Was something written to a deleted row that the deletes had not seen (replication/core/merge.py, is_contested)? Mostly the
+-- stamps are what they saw.
+CREATE OR REPLACE FUNCTION kuroshio.is_contested(deleted bigint, saw bigint[], stamps bigint[]) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN kuroshio.newest(stamps) > deleted
+        OR (saw[1] <> stamps[1] OR saw[3:] <> stamps[3:])
+           AND kuroshio.join_stamps(saw, stamps) <> kuroshio.join_stamps(saw, saw);
+
 -- kind: 0 moment, 1 epoch, 2 term, 3 generation.
 CREATE OR REPLACE FUNCTION kuroshio.cell_key(column_name text, kind int) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -515,7 +523,9 @@ BEGIN
             kuroshio.after(kuroshio.moment(%s), newest, %s), OLD.kuroshio, OLD.kuroshio, %s, %s, pg_trigger_depth() > 1, %L)
     ON CONFLICT (nspname, relname, key) DO UPDATE SET life = excluded.life, deleted = excluded.deleted,
         saw = CASE WHEN tombstone.life = excluded.life THEN kuroshio.join_stamps(tombstone.saw, excluded.saw) ELSE excluded.saw END,
-        stamps = excluded.stamps, cells = excluded.cells, parts = excluded.parts, referential = excluded.referential, passed = tombstone.passed || excluded.passed,
+        -- Who was deleted by a person, too, does not come back with a parent.
+        referential = excluded.referential AND (tombstone.referential OR tombstone.deleted = 0 OR tombstone.life < excluded.life),
+        stamps = excluded.stamps, cells = excluded.cells, parts = excluded.parts, passed = tombstone.passed || excluded.passed,
         hidden = '', xid = excluded.xid, settled = false, stable = false
      WHERE tombstone.life <= excluded.life;
     RETURN OLD;

@@ -54,7 +54,14 @@ def rows(draw: st.DrawFn) -> Row:
     life = draw(st.integers(1, 2))
     deleted = draw(st.just(0) | moments)
     saw = draw(stamps(life)) if deleted else Stamps(0, life=life)
-    return Row(life, draw(st.just(0) | moments), deleted, Stamps(saw.base, 0, saw.life, saw.cells), draw(cells()))
+    return Row(
+        life,
+        draw(st.just(0) | moments),
+        deleted,
+        Stamps(saw.base, 0, saw.life, saw.cells),
+        draw(cells()),
+        cascaded=bool(deleted) and draw(st.booleans()),
+    )
 
 
 rules = st.builds(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replication.core.merge import Row, RowRules, lives, merge
+from replication.core.merge import Row, RowRules, is_contested, lives, merge
 from replication.core.rules import CELL_RULES, DELETES, Cell
 from replication.core.rules.ordered import greater_stamp
 from replication.core.stamps import Stamp, Stamps, cell_id, join
@@ -22,7 +22,8 @@ Merge = Callable[[Row, Row, RowRules], Row]
 def state(row: Row) -> tuple[object, ...]:
     """What is compared: what a delete saw counts cell by cell, over the base that it is measured against."""
     seen = [row.saw.of(cell_id(name)) for name in COLUMNS]
-    return row.life, row.base, row.deleted, row.written, row.saw.base, seen, [row.cells.get(name) for name in COLUMNS]
+    cells = [row.cells.get(name) for name in COLUMNS]
+    return row.life, row.base, row.deleted, row.written, row.saw.base, seen, cells, row.cascaded
 
 
 def check_commutative(merge_: Merge, left: Row, right: Row, by: RowRules) -> None:
@@ -57,6 +58,12 @@ def check_a_write_takes_no_row_away(merge_: Merge, left: Row, right: Row, by: Ro
         assert lives(merge_(left, write, by), by)
 
 
+def check_only_the_contested_depend_on_the_delete_rule(contested: Callable[[Row], bool], row: Row) -> None:
+    """So all others may be forgotten under any of the rules, whichever comes next."""
+    ends = {lives(row, RowRules({}, delete)) for delete in DELETES}
+    assert len(ends) == 1 or contested(row)
+
+
 three_rows = st.lists(rows(), min_size=3, max_size=3)
 
 
@@ -83,6 +90,11 @@ def test_every_order_of_delivery_ends_in_the_same_row(some: list[Row], by: RowRu
 @given(rows(), rows(), rules)
 def test_no_write_takes_a_row_away(left: Row, right: Row, by: RowRules) -> None:
     check_a_write_takes_no_row_away(merge, left, right, by)
+
+
+@given(rows())
+def test_only_contested_rows_depend_on_the_delete_rule(row: Row) -> None:
+    check_only_the_contested_depend_on_the_delete_rule(is_contested, row)
 
 
 # -- the twins ---------------------------------------------------------------------------------------------------------
@@ -154,6 +166,15 @@ def test_the_laws_of_two_rows_catch_a_broken_merge(law: Callable[..., None], twi
     catches(lambda left, right, by: law(twin, left, right, by), rows(), rows(), rules)
 
 
+def edited_later(row: Row) -> bool:
+    return bool(row.deleted) and any(cell.stamp.moment > row.deleted for cell in row.cells.values())
+
+
+@pytest.mark.parametrize("twin", [edited_later, lambda row: row.base > row.saw.base])
+def test_the_law_of_contested_rows_catches_who_looks_at_one_rule(twin: Callable[[Row], bool]) -> None:
+    catches(lambda row: check_only_the_contested_depend_on_the_delete_rule(twin, row), rows())
+
+
 one_cell = moments.map(lambda at: Row(1, 1, cells={"name": Cell(Stamp(0, 0, at), b"%d" % at)}))
 
 
@@ -223,6 +244,14 @@ def test_equal_stamps_with_different_values_are_settled_by_their_bytes() -> None
 def test_the_rules_are_those_that_a_configuration_can_name() -> None:
     assert set(CELL_RULES) == set(configured.COLUMN_RULES)
     assert set(DELETES) == set(configured.DELETE_RULES)
+
+
+def test_who_was_deleted_by_a_person_too_was_not_deleted_with_a_parent_alone() -> None:
+    by = RowRules()
+    alone, cascaded = row(1, 5, saw=1), replace(row(1, 6, saw=1), cascaded=True)
+    assert merge(cascaded, row(1), by).cascaded
+    assert merge(cascaded, cascaded, by).cascaded
+    assert not merge(cascaded, alone, by).cascaded
 
 
 def test_what_a_delete_saw_is_joined_cell_by_cell() -> None:

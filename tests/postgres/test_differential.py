@@ -25,7 +25,7 @@ from replication.postgres import applying, states
 from replication.postgres.catalog import Table, describe
 from replication.postgres.parameters import register
 from replication.postgres.rows import FastRows
-from replication.wire.message import COMMIT_LSN, Section
+from replication.wire.message import COMMIT_LSN, REFERENTIAL, Section
 from sitecfg import ColumnRule, Rules, TableRules
 from tests.postgres.servers import Pair, as_applied
 from tests.simulation.history import History
@@ -114,6 +114,7 @@ def as_sections(table: Table, changes: Sequence[Change]) -> Iterator[Section]:
         }
         if first.op == "D":
             extra[COMMIT_LSN] = [row.committed for row in rows]
+            extra[REFERENTIAL] = [int(row.referential) for row in rows]
             blobs["saw"] = [("{" + ",".join(map(str, row.saw)) + "}").encode() for row in rows]
         moments, seen = [row.moment for row in rows], [row.seen for row in rows]
         yield Section(table.qualified, first.op, names, 1, values, moments, seen, extra, blobs)  # type: ignore[arg-type]

@@ -1,6 +1,7 @@
 """A tombstone goes when nothing older can arrive, and one that is dropped elsewhere does not kill what is new."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import psycopg
 import pytest
@@ -10,8 +11,10 @@ from hypothesis import strategies as st
 from replication.apply.merging import Merger
 from replication.apply.tables import Tables
 from replication.core.changes import Author, Change
+from replication.core.merge import Row, is_contested
 from replication.core.progress import parse_lsn
-from replication.core.stamps import Stamp, Stamps, join, moment
+from replication.core.rules import Cell
+from replication.core.stamps import Stamp, Stamps, cell_id, join, moment
 from replication.postgres import tombstones
 from replication.postgres.catalog import Table
 from replication.postgres.connect import connect
@@ -72,7 +75,8 @@ def hear(pair: Pair, **claims: str) -> None:
 
 def graves(pair: Pair) -> int:
     with as_applied(pair.alpha):
-        tombstones.collect(pair.alpha, list(pair.config.sites))
+        tables = Tables(pair.alpha, pair.config.rules)
+        tombstones.collect(pair.alpha, list(pair.config.sites), tables.needs)
     [(count,)] = pair.run(pair.alpha, f"SELECT count(*) FROM kuroshio.tombstone WHERE nspname = '{pair.schema}'")
     return int(str(count))
 
@@ -111,6 +115,79 @@ def test_a_delete_made_here_gets_its_place_when_it_is_settled(pair: Pair, table:
     assert graves(pair) == 1
     settle(pair)
     assert graves(pair) == 0
+
+
+def test_a_row_that_was_written_to_unseen_is_not_forgotten(pair: Pair, table: Table) -> None:
+    """Under the rule that a delete loses it would be there."""
+    unseen = replace(change(pair, "D", 1_000), saw=(moment(500, 2), 0))
+    merge(pair, table, change(pair, "I", 100), unseen, change(pair, "U", 999))
+    assert not visible(pair)
+    for _ in range(2):
+        settle(pair)
+        hear(pair, beta=FAR, alpha=FAR)
+        assert graves(pair) == 1
+    merge(pair, table, change(pair, "D", 2_000))
+    for _ in range(2):
+        settle(pair)
+        graves(pair)
+    assert graves(pair) == 0, "the second delete had seen all"
+
+
+@pytest.mark.parametrize("child", ["hidden", "deleted", "unset"])
+def test_a_row_that_another_refers_to_out_of_sight_is_not_forgotten(pair: Pair, table: Table, child: str) -> None:
+    pair.everywhere("CREATE TABLE c (id int PRIMARY KEY, t_id int REFERENCES t)")
+    pair.enlist("c", {"claims": ["t_id"], "unset": ["c_t_id_fkey"]})
+    pair.run(pair.alpha, "INSERT INTO t VALUES (1, 'x')")
+    pair.run(pair.alpha, "INSERT INTO c VALUES (7, 1)")
+    with as_applied(pair.alpha):
+        if child == "unset":
+            pair.run(pair.alpha, 'UPDATE c SET t_id = NULL, kuroshio_claims = \'{"t_id": "1"}\'')
+        else:
+            pair.run(
+                pair.alpha,
+                "INSERT INTO kuroshio.tombstone (nspname, relname, key, deleted, saw, stamps, cells, hidden) SELECT"
+                f" '{pair.schema}', 'c', '{{7}}', 9, kuroshio, kuroshio, '{{\"t_id\": \"01\"}}', %s FROM c",
+                ("fallen" if child == "hidden" else "",),
+            )
+            pair.run(pair.alpha, "DELETE FROM c")
+    with pair.alpha.transaction():
+        pair.run(pair.alpha, "SET LOCAL session_replication_role = replica")
+        pair.run(pair.alpha, "DELETE FROM t")
+    assert parents_left(pair) == 1
+    with as_applied(pair.alpha):
+        pair.run(pair.alpha, "DELETE FROM c")
+        pair.run(pair.alpha, "DELETE FROM kuroshio.tombstone WHERE relname = 'c'")
+    assert parents_left(pair) == 0
+
+
+def parents_left(pair: Pair) -> int:
+    """How many tombstones of parents stay; those of children are not settled yet."""
+    return left(pair, "t", unsettled="c")
+
+
+def left(pair: Pair, name: str, *, unsettled: str) -> int:
+    """How many tombstones of a table stay, while those of another one are never settled."""
+    for _ in range(3):
+        settle(pair)
+        pair.run(pair.alpha, "UPDATE kuroshio.tombstone SET settled = false WHERE relname = %s", (unsettled,))
+        hear(pair, beta=FAR, alpha=FAR)
+        graves(pair)
+    query = "SELECT count(*) FROM kuroshio.tombstone WHERE nspname = %s AND relname = %s"
+    [(count,)] = pair.run(pair.alpha, query, (pair.schema, name))
+    return int(str(count))
+
+
+def test_what_was_deleted_with_its_parent_is_forgotten_after_it(pair: Pair, table: Table) -> None:
+    """The parent may come back, and the child with it; the child alone does not."""
+    pair.everywhere("CREATE TABLE c (id int PRIMARY KEY, t_id int REFERENCES t ON DELETE CASCADE)")
+    pair.enlist("c")
+    pair.run(pair.alpha, "INSERT INTO t VALUES (1, 'x')")
+    pair.run(pair.alpha, "INSERT INTO c VALUES (7, 1), (8, 1)")
+    pair.run(pair.alpha, "DELETE FROM c WHERE id = 8")
+    pair.run(pair.alpha, "DELETE FROM t")
+    assert left(pair, "c", unsettled="t") == 1
+    assert left(pair, "t", unsettled="") == 0
+    assert left(pair, "c", unsettled="") == 0
 
 
 def test_who_was_at_work_is_waited_for(pair: Pair, table: Table) -> None:
@@ -205,5 +282,25 @@ def test_what_two_deletes_saw_is_joined_as_the_pure_join_does(shared: Config) ->
             query = "SELECT kuroshio.join_stamps(%s::bigint[], %s::bigint[])"
             [(found,)] = session.execute(query, (left.pack(), right.pack())).fetchall()
             assert found == join(left, right).pack()
+
+        same()
+
+
+def test_a_contested_row_is_found_as_the_pure_function_does(shared: Config) -> None:
+    site = next(iter(shared.sites.values()))
+    cells = {cell_id(name): name for name in ("a", "b", "c")}
+    edited = st.dictionaries(st.sampled_from(sorted(cells)), STAMP)
+    some = st.builds(lambda base, found: Stamps(base << 10, 0, 1, found), st.integers(10, 14), edited)
+    with connect(site.dsn(), name="test") as session:
+
+        @settings(max_examples=200, deadline=None)
+        @given(some, some | st.none(), st.sampled_from((0, 100 << 10)))
+        def same(saw: Stamps, other: Stamps | None, heard: int) -> None:
+            stamps = other or saw
+            row = Row(1, stamps.base, 99 << 10, saw, {name: Cell(stamps.of(cell), b"") for cell, name in cells.items()})
+            row = row.hearing(heard)
+            query = "SELECT kuroshio.is_contested(%s, %s::bigint[], %s::bigint[])"
+            [(found,)] = session.execute(query, (row.deleted, saw.pack(), row.stamps().pack())).fetchall()
+            assert found is is_contested(row)
 
         same()

@@ -38,7 +38,7 @@ from itertools import product
 from pathlib import Path
 
 from replication.core.rules import DELETES
-from tests.simulation.world import COLUMNS, Message, Node, rules
+from tests.simulation.world import COLUMNS, Message, Node
 
 FOLDER = Path(__file__).parent / "scenarios"
 SITES = {"taipei": 1, "kaohsiung": 2, "shanghai": 3, "us": 4}
@@ -63,7 +63,7 @@ class Scenario:
     expected: list[list[str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.nodes = {name: Node(name, number, SITES, rules(self.delete)) for name, number in SITES.items()}
+        self.nodes = {name: Node(name, number, SITES, (self.delete,)) for name, number in SITES.items()}
 
     def step(self, words: list[str]) -> None:
         """Take one step."""

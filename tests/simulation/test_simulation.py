@@ -8,6 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
+from replication.core.merge import Row
 from replication.core.rules import CELL_RULES
 from replication.core.tombstones import is_passed
 from tests.simulation.history import DivergedError, History
@@ -115,6 +116,13 @@ class ForgetsWhatTheRuleWas(Node):
         self.rules = replace(self.rules, earlier=earlier)
 
 
+class ForgetsWhatARuleDecidesOn(Node):
+    """Drops a tombstone although its row would come back under the next delete rule."""
+
+    def is_kept(self, row: Row) -> bool:
+        return False
+
+
 def diverges(seed: int, twin: type[Node]) -> bool:
     try:
         History(seed, node=twin).play(STEPS)
@@ -123,7 +131,7 @@ def diverges(seed: int, twin: type[Node]) -> bool:
     return False
 
 
-@pytest.mark.parametrize("twin", [ForgetsAtOnce, LastArrivalWins, ForgetsWhatTheRuleWas])
+@pytest.mark.parametrize("twin", [ForgetsAtOnce, LastArrivalWins, ForgetsWhatTheRuleWas, ForgetsWhatARuleDecidesOn])
 def test_a_fault_in_the_sites_is_found(twin: type[Node]) -> None:
     assert any(diverges(seed, twin) for seed in range(3000))
 

@@ -3,13 +3,13 @@
 What is simulated: local writes, each site's log, delivery in the order of each log but in any order between logs,
 messages delivered twice, cut lines (each direction by itself), a commit lost with its acknowledgement, clocks that are
 wrong, changes that wait for their insert, tombstones and the claims by which they go, rules that are changed at one
-site after another.
+site after another, the delete rule among them.
 
 What is not: the races inside one database (`tests/stack/proof/test_races.py`), large transactions in parts, foreign and
 unique keys, a lost log and its rebuilding (`tests/stack/proof/test_broker_loss.py`), a restore from a backup.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
@@ -17,7 +17,7 @@ from replication.core.changes import Author, Change
 from replication.core.concurrency import Passage, had, holder
 from replication.core.conflicts import Conflict
 from replication.core.deciding import decide
-from replication.core.merge import Row, RowRules, lives
+from replication.core.merge import Row, RowRules, is_contested, lives
 from replication.core.progress import Step, step
 from replication.core.rules import HAS_PARTS
 from replication.core.stamps import site_of
@@ -57,10 +57,11 @@ HEADQUARTERS = (1, 2, 3)
 """In each generation: who has the authority of the rule ``site``."""
 
 
-def rules(delete: str, version: int = 0) -> RowRules:
-    """The rules of the one table: every rule of the registry has a column."""
+def rules(deletes: Sequence[str], version: int = 0) -> RowRules:
+    """The rules of the one table: every rule of the registry has a column. ``deletes``: the delete rule of each
+    version, and of all that come after."""
     earlier = {name: tuple(columns[name] for columns in GENERATIONS[:version]) for name in CHANGED if version}
-    return RowRules(GENERATIONS[version], delete, earlier)
+    return RowRules(GENERATIONS[version], deletes[min(version, len(deletes) - 1)], earlier)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,9 @@ class Node:
     number: int
     numbers: Mapping[str, int]
     """All sites."""
-    rules: RowRules
+    deletes: Sequence[str]
+    """The delete rule of each version of the rules."""
+    rules: RowRules = field(init=False)
     rows: dict[Key, Row] = field(default_factory=dict)
     graves: dict[Key, Tombstone] = field(default_factory=dict)
     log: list[Message] = field(default_factory=list)
@@ -96,6 +99,9 @@ class Node:
     settled: dict[str, int] = field(default_factory=dict)
     wanted: dict[str, int] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.rules = rules(self.deletes)
+
     @property
     def version(self) -> int:
         """Of the rules that this site has."""
@@ -104,7 +110,7 @@ class Node:
     def change_rules(self) -> None:
         """The next version of the rules is put here, if there is one."""
         if self.version + 1 < len(GENERATIONS):
-            self.rules = rules(self.rules.delete, self.version + 1)
+            self.rules = rules(self.deletes, self.version + 1)
 
     def unread(self, origin: "Node") -> list[Message]:
         """What another site has written and this one not applied, up to what it lacks the rules for."""
@@ -206,7 +212,8 @@ class Node:
         local = self.rows.get(key, Row())
         grave = self.graves.get(key)
         unknown = change.op != "D" and change.life <= local.life and not self.visible(key)
-        if grave and unknown and gives_way(grave, self.claims, self.numbers, waits=waits):
+        kept = self.is_kept(local)
+        if grave and unknown and gives_way(grave, self.claims, self.numbers, waits=waits, kept=kept):
             del self.graves[key], self.rows[key]
             local = Row()
         decision = decide(local, [change], self.rules, self._concurrent, lambda *_: "")
@@ -268,12 +275,17 @@ class Node:
             if lives(self.rows[key], self.rules):
                 continue  # a bare one, beside a row that outlived it, stays with that row
             waits = any(change.key == key for change in self.parked)
-            after = collected(grave, self.claims, self.numbers, here, waits=waits)
+            kept = self.is_kept(self.rows[key])
+            after = collected(grave, self.claims, self.numbers, here, waits=waits, kept=kept)
             if after is None:
                 del self.graves[key], self.rows[key]
             else:
                 self.graves[key] = after
                 self._want(after)
+
+    def is_kept(self, row: Row) -> bool:
+        """Might a deleted row come back under another rule?"""
+        return is_contested(row)
 
     def _want(self, grave: Tombstone) -> None:
         for origin, lsn in grave.needs.items():

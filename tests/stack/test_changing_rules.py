@@ -8,18 +8,36 @@ from pathlib import Path
 
 import pytest
 
+from deploy.local.programs import names
 from deploy.local.wan.client import Lines
 from tests.stack.proof.sites import Sites, running_sites, until
 
 TAIPEI, US, KAOHSIUNG = "taipei", "us", "kaohsiung"
 TABLE = "public.account"
+HOUSE, GUEST = "public.house", "public.guest"
+WON = f"""
+[table."{HOUSE}"]
+delete = "wins"
+[table."{GUEST}"]
+unique.guest_mail = "mark"
+parent.guest_house_id_fkey = "falls"
+"""
+LOST = f"""
+[table."{HOUSE}"]
+delete = "loses"
+[table."{GUEST}"]
+unique.guest_mail = "hide"
+parent.guest_house_id_fkey = "returns"
+"""
 OLD = f"""
+{WON}
 [table."{TABLE}"]
 [table."{TABLE}".column]
 credit = {{ rule = "site", site = "{TAIPEI}" }}
 points = "counter"
 """
 NEW = f"""
+{WON}
 [table."{TABLE}"]
 [table."{TABLE}".column]
 credit = {{ rule = "site", site = "{US}", generation = 2 }}
@@ -31,7 +49,10 @@ note = {{ rule = "append", generation = 2, was = "latest" }}
 CREATE = f"""
 CREATE TABLE {TABLE} (id int PRIMARY KEY, credit int, points int NOT NULL DEFAULT 0,
   stock numeric(12,2) NOT NULL DEFAULT 10, labels text[] NOT NULL DEFAULT '{{new}}', note text NOT NULL DEFAULT '',
-  owner text)"""
+  owner text);
+CREATE TABLE {HOUSE} (id int PRIMARY KEY, name text);
+CREATE TABLE {GUEST} (id int PRIMARY KEY, mail text, house_id int REFERENCES {HOUSE});
+CREATE UNIQUE INDEX guest_mail ON {GUEST} (mail)"""
 ROWS = 40
 WRITES = (
     "credit = coalesce(credit, 0) + 1",
@@ -55,9 +76,9 @@ def rules_file(sites: Sites) -> Path:
     return file
 
 
-def change_at(sites: Sites, site: str) -> None:
+def change_at(sites: Sites, site: str, *tables: str) -> None:
     """What an operator does at a site where the new files are: the programs notice, and read them."""
-    done = sites.replication("add-table", TABLE, "--site", site)
+    done = sites.replication("add-table", *(tables or [TABLE]), "--site", site)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -162,3 +183,44 @@ def test_what_is_written_under_rules_that_a_site_does_not_have_waits_in_the_open
         sites.stack.start(f"{site}-apply")
     sites.converge(TABLE)
     assert all(row(sites, site, key)["credit"] == 7 for site in sites.names)
+
+
+def meanwhile(sites: Sites, *writes: tuple[str, str]) -> None:
+    """Write at several sites while nothing is applied, then let all meet."""
+    daemons = names(sites.stack.config, "apply")
+    sites.stack.supervisor.stop_programs(daemons)
+    for site, statement in writes:
+        sites.run(site, statement)
+    sites.stack.supervisor.start_programs(daemons)
+    sites.wait_and_verify()
+
+
+def shown(sites: Sites, site: str) -> tuple[object, ...]:
+    houses = [key for (key,) in sites.run(site, f"SELECT id FROM {HOUSE} ORDER BY id")]
+    return houses, sites.run(site, f"SELECT id, left(mail, 4), house_id FROM {GUEST} ORDER BY id")
+
+
+def test_what_follows_from_the_rows_is_derived_anew_when_the_rules_for_it_change(sites: Sites) -> None:
+    """A row that lost against its delete, one that fell with its parent and one that shows a mark."""
+    sites.run(TAIPEI, f"INSERT INTO {HOUSE} VALUES (1, 'old'), (2, 'old'), (3, 'old')")
+    sites.converge(HOUSE)
+    meanwhile(
+        sites,
+        (TAIPEI, f"DELETE FROM {HOUSE}"),
+        (US, f"UPDATE {HOUSE} SET name = 'new' WHERE id = 1; INSERT INTO {GUEST} VALUES (1, 'a@b', NULL)"),
+        (KAOHSIUNG, f"INSERT INTO {GUEST} VALUES (2, 'a@b', NULL), (3, 'c@d', 2)"),
+    )
+    before: tuple[object, ...] = [], [(1, "a@b", None), (2, "a@b~", None)]
+    until("the houses are gone", lambda: all(shown(sites, site) == before for site in sites.names))
+    graves = "SELECT key FROM kuroshio.tombstone WHERE relname = 'house' ORDER BY key"
+    kept = [(["1"],), (["2"],)]
+    until("what no rule brings back is forgotten", lambda: all(sites.run(site, graves) == kept for site in sites.names))
+    rules = rules_file(sites)
+    rules.write_text(rules.read_text().replace(WON, LOST))
+    for site in (TAIPEI, US, KAOHSIUNG):
+        change_at(sites, site, HOUSE, GUEST)
+        sites.run(site, f"INSERT INTO {HOUSE} VALUES ({sites.names.index(site) + 4}, 'while they change')")
+    after = [1, 2, 4, 5, 6], [(1, "a@b", None), (3, "c@d", 2)]
+    until("they are back", lambda: all(shown(sites, site) == after for site in sites.names))
+    sites.wait_and_verify()
+    sites.converge(HOUSE, GUEST)

@@ -174,5 +174,21 @@ def test_a_parent_deleted_here_and_given_a_child_there(sites: Sites) -> None:
     sites.wait_and_verify()
 
 
+def test_what_was_deleted_with_a_parent_comes_back_with_it(sites: Sites) -> None:
+    """PostgreSQL deleted the tasks with the person (pitfall P7)."""
+    at_first(sites, f"INSERT INTO {PERSON} (id) VALUES (61); INSERT INTO {TASK} VALUES (61, 61), (62, 61)")
+    meanwhile(
+        sites,
+        (HERE, f"DELETE FROM {TASK} WHERE id = 62; DELETE FROM {PERSON} WHERE id = 61"),
+        (THERE, f"INSERT INTO {TASK} VALUES (63, 61)"),
+    )
+    tasks = f"SELECT id FROM {TASK} WHERE person_id = 61 ORDER BY id"
+    assert everywhere(sites, tasks) == [(61,), (63,)], "who was deleted by a person stays so"
+    sites.run(THIRD, f"DELETE FROM {TASK} WHERE id = 63")
+    rest = f"{tasks.partition(' ORDER')[0]} UNION ALL SELECT id FROM {PERSON} WHERE id = 61"
+    until("they go together", lambda: not any(sites.run(site, rest) for site in SITES))
+    sites.wait_and_verify()
+
+
 def _city(sites: Sites, site: str) -> object:
     return sites.value(site, f"SELECT city_id FROM {PERSON} WHERE id = 53")
