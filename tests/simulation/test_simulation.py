@@ -131,9 +131,13 @@ def diverges(seed: int, twin: type[Node]) -> bool:
     return False
 
 
-@pytest.mark.parametrize("twin", [ForgetsAtOnce, LastArrivalWins, ForgetsWhatTheRuleWas, ForgetsWhatARuleDecidesOn])
-def test_a_fault_in_the_sites_is_found(twin: type[Node]) -> None:
-    assert any(diverges(seed, twin) for seed in range(3000))
+@pytest.mark.parametrize(
+    ("twin", "first"),
+    [(ForgetsAtOnce, 0), (LastArrivalWins, 0), (ForgetsWhatTheRuleWas, 0), (ForgetsWhatARuleDecidesOn, 1100)],
+)
+def test_a_fault_in_the_sites_is_found(twin: type[Node], first: int) -> None:
+    """From the first seed on where that does not take long."""
+    assert any(diverges(seed, twin) for seed in range(first, 3000))
 
 
 class Sites(RuleBasedStateMachine):
