@@ -65,7 +65,7 @@ format: .venv/installed ## mend what ruff can mend
 	$(BIN)/ruff format .
 
 test: install ## install what is missing and run every test; ARGS goes to pytest
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses auto $(ARGS)
 
 bench: install ## the benchmarks, at most 30 minutes; figures in build/bench.json
 	$(BIN)/python -m tests.bench $(ARGS)

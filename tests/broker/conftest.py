@@ -8,6 +8,7 @@ import pytest
 
 from tests.broker.owner import Owner
 from tests.broker.private_broker import PrivateBroker, wait_for
+from tests.stack.stack import private_ports
 
 _numbers = itertools.count(1)
 
@@ -15,13 +16,14 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def private_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateBroker]:
     folder: Path = tmp_path_factory.mktemp("rabbitmq") / "broker"
-    broker = PrivateBroker(folder)
-    try:
-        broker.start()
-        _settle(broker)
-        yield broker
-    finally:
-        broker.end()
+    with private_ports() as base_port:
+        broker = PrivateBroker(folder, base_port)
+        try:
+            broker.start()
+            _settle(broker)
+            yield broker
+        finally:
+            broker.end()
 
 
 @pytest.fixture

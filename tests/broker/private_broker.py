@@ -4,7 +4,6 @@ Ended by pid, epmd included, so that no test run leaves a process behind.
 """
 
 import os
-import secrets
 import signal
 import socket
 import subprocess
@@ -44,9 +43,9 @@ def await_stream(broker: "PrivateBroker", stream: str) -> None:
 class PrivateBroker:
     """One broker whose data lies in `folder`; it can be killed and started over the same data."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, base_port: int) -> None:
         self.folder = folder
-        self.port, self._dist_port, self._epmd_port = _free_ports(3)
+        self.port, self._dist_port, self._epmd_port = range(base_port + 1, base_port + 4)
         self._server: subprocess.Popen[bytes] | None = None
         (folder / "home").mkdir(parents=True)
         self._program = folder / "rabbitmq"
@@ -153,22 +152,6 @@ loopback_users.guest = true
 log.console = false
 log.file.level = warning
 """
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports below those that the system gives to outgoing connections, so that none takes them."""
-    free: list[int] = []
-    while len(free) < count:
-        port = secrets.choice(range(26_000, 32_000))
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        if port not in free:
-            free.append(port)
-    return free
 
 
 def _end_epmd(port: int) -> None:
