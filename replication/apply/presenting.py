@@ -10,7 +10,6 @@
 What is shown travels nowhere: it is written under the replication origin, and no stamp moves.
 """
 
-import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -205,7 +204,7 @@ class Presenter:
                 yield Conflict(
                     table.qualified, key, column, states_of[parent_key].row.deleted,
                     cell.stamp.moment if cell else row.base, "foreign_key_missing", "skip",
-                    f"parent.{reference.name} = falls", _image(states_of[parent_key].row), cell.value if cell else None,
+                    f"parent.{reference.name} = falls", None, cell.value if cell else None,
                 )  # fmt: skip
 
     # -- parents -------------------------------------------------------------------------------------------------------
@@ -326,12 +325,6 @@ class Presenter:
             self.remove(table, key)
         states.entomb(self.connection, table, key, state.row, self.tables.rules(table), image=True)
         self.moved(table, key)
-
-
-def _image(row: Row) -> bytes | None:
-    """What a row was when it was deleted, for who wants it back when its tombstone is gone: column -> text, as JSON."""
-    cells = {name: cell.value.decode() if cell.value is not None else None for name, cell in row.cells.items()}
-    return json.dumps(cells, ensure_ascii=False).encode() if cells else None
 
 
 def _loss(table: Table, key: Key, row: Row, loss: Loss) -> Conflict:

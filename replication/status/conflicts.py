@@ -58,8 +58,7 @@ class ConflictView:
     key: tuple[str, ...]
     column: str
     """Empty for the row's existence; the sides have no values then. For a unique key, the column that shows it: the
-    winner is then another row's claim, of the same value. For a parent, the reference: the winner is its
-    deletion, whose value is what the parent was then: column -> text, as JSON."""
+    winner is then another row's claim, of the same value. For a parent, the reference: the winner is its deletion."""
     winner: Side
     loser: Side
     type: str

@@ -96,13 +96,8 @@ def marked(row: Replicated, column: str, value: str) -> None:
 def fallen(row: Replicated, reference: str, **more: Any) -> UUID:
     """A row that fell with its parent: what is recorded of that. Both are yet to be taken away (`take_away`)."""
     parent = str(getattr(row, reference))
-    table = connection.ops.quote_name(getattr(row, reference.removesuffix("_id"))._meta.db_table)
-    with connection.cursor() as cursor:
-        cursor.execute(f"select (to_jsonb(t) - 'id')::text from {table} t where id = %s", [parent])
-        (image,) = cursor.fetchone()
     rule = f"parent.{row._meta.db_table}_{reference}_fkey = falls"
-    recorded = {"holds": image, "lost": parent, "type": PARENT, "resolution": "skip", "rule": rule}
-    return conflict(row, reference, **(recorded | more))
+    return conflict(row, reference, holds=None, lost=parent, type=PARENT, resolution="skip", rule=rule, **more)
 
 
 def take_away(row: Replicated, hidden: str = "") -> None:

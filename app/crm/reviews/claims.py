@@ -3,7 +3,6 @@ a record fell, and what a record is called that is not to be seen."""
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -79,9 +78,7 @@ class Background:
         if parent_kind is None or conflict.loser.value is None:
             return Fall(parent_kind, None, None, waits)
         key = UUID(conflict.loser.value)
-        image = conflict.winner.value
-        former = recall(parent_kind, str(key), json.loads(image)) if image else None
-        return Fall(parent_kind, self.parents[parent_kind].get(key), former, waits)
+        return Fall(parent_kind, self.parents[parent_kind].get(key), self.former(parent_kind, str(key)), waits)
 
     def former(self, kind: Kind, key: str) -> Any:
         """A record that is not to be seen, as it was last; None where that is not kept."""
@@ -97,14 +94,15 @@ def look_up(conflicts: Sequence[ConflictView], records: Records) -> Background:
     """Find it, asking once for each kind of record and only for what some conflict needs."""
     claims = [conflict for conflict in conflicts if conflict.type == UNIQUE]
     falls = [conflict for conflict in conflicts if conflict.type == PARENT]
+    parents = _parents(falls)
     wanted: dict[Kind, set[str]] = defaultdict(set)
-    for kind, key in _named(conflicts):
-        if key not in records[kind]:
+    for kind, key in [*_named(conflicts), *((kind, key) for kind, keys in parents.items() for key in keys)]:
+        if key not in records.get(kind, {}) and parents.get(kind, {}).get(key) is None:
             wanted[kind].add(str(key))
     return Background(
         records,
         _holders(claims),
-        _parents(falls),
+        {kind: {key: row for key, row in rows.items() if row is not None} for kind, rows in parents.items()},
         {kind: out_of_table(database(), kind.table, sorted(keys)) for kind, keys in wanted.items()},
         _claimed(claims),
     )
@@ -141,14 +139,14 @@ def _named(conflicts: Iterable[ConflictView]) -> list[tuple[Kind, UUID]]:
     return [(BY_TABLE[conflict.table], UUID(conflict.key[0])) for conflict in conflicts]
 
 
-def _parents(falls: Iterable[ConflictView]) -> Records:
-    """Those of the records that others fell with that are here again."""
+def _parents(falls: Iterable[ConflictView]) -> dict[Kind, dict[UUID, Any]]:
+    """The records that others fell with, by key; None for those that are not here."""
     keys: dict[Kind, set[UUID]] = defaultdict(set)
     for conflict in falls:
         kind = parent_of(conflict)
         if kind and conflict.loser.value:
             keys[kind].add(UUID(conflict.loser.value))
-    return {kind: kind.get_rows(list(some)) for kind, some in keys.items()}
+    return {kind: {**dict.fromkeys(some), **kind.get_rows(list(some))} for kind, some in keys.items()}
 
 
 def _holders(claims: Iterable[ConflictView]) -> dict[tuple[str, str, str], Any]:
