@@ -152,14 +152,14 @@ def meet(sites: Sites, *writes: tuple[str, str]) -> None:
 
 def test_what_may_not_leave_a_site_is_in_no_byte_that_does(sites: Sites) -> None:
     secret = {"card": "CANARYCARD1234", "born": "CANARYBORN", "grade": "CANARYGRADE"}
-    insert(sites, HERE, "c1", HERE, name="first", email="CANARYMAIL@x", **secret)
+    insert(sites, HERE, "c-key", HERE, name="first", email="CANARYMAIL@x", **secret)
     insert(sites, HERE, "c2", HEADQUARTERS, name="second", email="open@x", **secret)
-    shows(sites, HEADQUARTERS, "c1", "name, email, card, born, grade", "first", "CANARYMAIL@x", "1234", None, "none")
+    shows(sites, HEADQUARTERS, "c-key", "name, email, card, born, grade", "first", "CANARYMAIL@x", "1234", None, "none")
     shows(sites, FAR, "c2", "name, card, born, grade", "second", "1234", None, "none")
     hashed = str(sites.value(FAR, f"SELECT email FROM {TABLE} WHERE id = 'c2'"))
     assert len(hashed) == 16
     assert "@" not in hashed
-    assert row(sites, FAR, "c1", "*") is None
+    assert row(sites, FAR, "c-key", "*") is None
 
     # Old values, a conflict, a delete: what is kept of them holds no more than the row did.
     meet(
@@ -169,9 +169,9 @@ def test_what_may_not_leave_a_site_is_in_no_byte_that_does(sites: Sites) -> None
     )
     shows(sites, FAR, "c2", "card", "5678")
     shows(sites, HERE, "c2", "name", "far")
-    sites.run(HERE, f"DELETE FROM {TABLE} WHERE id IN ('c1', 'c2')")
+    sites.run(HERE, f"DELETE FROM {TABLE} WHERE id IN ('c-key', 'c2')")
     shows(sites, FAR, "c2", "1")
-    shows(sites, HEADQUARTERS, "c1", "1")
+    shows(sites, HEADQUARTERS, "c-key", "1")
     settled(sites)
 
     assert all(canary in kept(sites, HERE) for canary in secret.values()), "the search finds what is there"
@@ -181,7 +181,7 @@ def test_what_may_not_leave_a_site_is_in_no_byte_that_does(sites: Sites) -> None
             assert canary not in kept(sites, peer), (peer, canary)
     assert "CANARYMAIL" in sent(sites, HERE, HEADQUARTERS)
     assert "CANARYMAIL" not in sent(sites, HERE, FAR) + kept(sites, FAR)
-    assert "c1" not in sent(sites, HERE, FAR), "not even its key"
+    assert "c-key" not in sent(sites, HERE, FAR), "not even its key"
 
 
 def test_a_masked_cell_is_read_only_and_the_others_of_its_row_are_not(sites: Sites) -> None:
