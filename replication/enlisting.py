@@ -26,12 +26,13 @@ from replication.postgres.enlist import enlist, has_rows, highest_generated, is_
 from replication.postgres.indexes import constraints
 from replication.verify.digests import Digests
 from replication.verify.suspects import differing, read_buckets, read_suspects, row_counts
-from sitecfg import Config, TableRules
+from sitecfg import Config, Rules, TableRules
+from sitecfg.circles import Reference, circle_faults
 
 Name = tuple[str, str]
 
 _REFERENCES = """
-SELECT cn.nspname::text, c.relname::text, pn.nspname::text, p.relname::text
+SELECT cn.nspname::text, c.relname::text, pn.nspname::text, p.relname::text, f.conname::text
   FROM pg_constraint f
   JOIN pg_class c ON c.oid = f.conrelid JOIN pg_namespace cn ON cn.oid = c.relnamespace
   JOIN pg_class p ON p.oid = f.confrelid JOIN pg_namespace pn ON pn.oid = p.relnamespace
@@ -52,6 +53,8 @@ class Enlisting:
         for name in self._acting:
             _require_initialised(self._connections[name], name)
         everywhere = {name: self._described(name) for name in wanted}
+        for site in self._acting:
+            _require_decided(self._connections[site], self._config.rules, wanted)
         for table_name in _parents_first(self._connections[self._acting[0]], wanted):
             yield self._add_one(everywhere[table_name])
 
@@ -114,7 +117,7 @@ class Enlisting:
 
 def _parents_first(connection: Connection, names: Sequence[Name]) -> list[Name]:
     parents: dict[Name, set[Name]] = {name: set() for name in names}
-    for child_schema, child, parent_schema, parent in connection.execute(_REFERENCES).fetchall():
+    for child_schema, child, parent_schema, parent, _ in connection.execute(_REFERENCES).fetchall():
         pair = (str(child_schema), str(child)), (str(parent_schema), str(parent))
         if pair[0] in parents and pair[1] in parents and pair[0] != pair[1]:
             parents[pair[0]].add(pair[1])
@@ -122,6 +125,23 @@ def _parents_first(connection: Connection, names: Sequence[Name]) -> list[Name]:
         return list(TopologicalSorter(parents).static_order())
     except CycleError:
         return list(names)  # tables that refer to each other have no first
+
+
+def _require_decided(connection: Connection, rules: Rules, names: Sequence[Name]) -> None:
+    """Raise :class:`UsageError` where foreign keys lead round in a circle in which it is not decided who is there."""
+    known = {*rules.replicated, *(".".join(name) for name in names)}
+    found = (
+        (f"{child_schema}.{child}", f"{parent_schema}.{parent}", str(name))
+        for child_schema, child, parent_schema, parent, name in connection.execute(_REFERENCES).fetchall()
+    )
+    references = [
+        Reference(child, name, parent, rules.table(child).parent(name))
+        for child, parent, name in found
+        if {child, parent} <= known
+    ]
+    faults = [f"  {table}: {wrong.key}: {wrong.message}: {wrong.hint}" for table, wrong in circle_faults(references)]
+    if faults:
+        raise UsageError("\n".join(["the rules leave undecided which rows are there:", *faults]))
 
 
 def _require_initialised(connection: Connection, site: str) -> None:

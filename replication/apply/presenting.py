@@ -49,7 +49,7 @@ class Presenter:
     tables: Tables
     families: Families = field(init=False)
     _moved: dict[tuple[str, str], set[Key]] = field(default_factory=dict)
-    """Rows that came into sight or are out of it, and whose children have not been looked after."""
+    """Rows that came into sight, are out of it or outlived a delete, and whose children have not been looked after."""
 
     def __post_init__(self) -> None:
         self.families = Families(self.connection, self.tables)
@@ -100,7 +100,7 @@ class Presenter:
         passed: Mapping[str, str] = NO_NEEDS,
     ) -> None:
         states.show(self.connection, table, key, local, row, after, self.tables.rules(table), passed)
-        if after.hidden or not local.visible:
+        if after.hidden or not local.visible or row.deleted != local.row.deleted:
             self.moved(table, key)
 
     # -- what follows from all rows ------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 
+from sitecfg.circles import Reference, circle_faults
 from sitecfg.errors import Wrong
 from sitecfg.rules import Rules
 
@@ -30,3 +31,15 @@ def database_faults(
             *sharing_faults(name, rules, relation, sites),
         ):
             yield name, wrong
+    yield from circle_faults(_references(rules, relations))
+
+
+def _references(rules: Rules, relations: Mapping[str, Relation]) -> list[Reference]:
+    """The foreign keys between the tables under rules."""
+    return [
+        Reference(name, each.name, each.parent, rules.table(name).parent(each.name))
+        for name in rules.replicated
+        if name in relations
+        for each in relations[name].foreign_keys
+        if each.parent in rules.tables
+    ]

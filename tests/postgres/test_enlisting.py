@@ -1,6 +1,7 @@
 """add-table: the same table everywhere, rows at one site or equal at all, keys of classes that never meet."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -12,7 +13,7 @@ from replication.keys import keep_incarnations, kept_incarnations
 from replication.postgres.catalog import describe, split_name
 from replication.postgres.indexes import Constraints
 from replication.status import NotInitialisedError, local_view
-from sitecfg import ColumnRule, TableRules
+from sitecfg import ColumnRule, Rules, TableRules
 from tests.postgres.servers import Pair
 
 Fresh = Callable[..., Pair]
@@ -52,6 +53,17 @@ def test_equal_rows_at_all_sites_are_one_base(pair: Pair) -> None:
     pair.everywhere("INSERT INTO t SELECT chr(i), i FROM generate_series(33, 300) i")
     add(pair, named(pair))
     assert stamps(pair, "alpha") == stamps(pair, "beta") == {"bottom"}
+
+
+def test_a_circle_in_which_it_is_not_decided_who_is_there_is_refused(pair: Pair) -> None:
+    pair.everywhere("CREATE TABLE account (id int PRIMARY KEY)")
+    pair.everywhere("CREATE TABLE transfer (id int PRIMARY KEY, f int REFERENCES account, t int REFERENCES account)")
+    falls = TableRules(parents={"transfer_t_fkey": "falls"})
+    config = replace(pair.config, rules=Rules({named(pair, "transfer"): falls}))
+    enlisting = Enlisting(config, pair.sessions, list(pair.sessions))
+    with pytest.raises(UsageError, match=r"transfer_t_fkey: .* in a circle with .* say \"null\""):
+        list(enlisting.add([named(pair, "account"), named(pair, "transfer")]))
+    assert not pair.run(pair.alpha, "SELECT 1 FROM kuroshio.replicated_table WHERE nspname = %s", (pair.schema,))
 
 
 def test_rows_that_differ_are_refused_by_name_and_nothing_changes(pair: Pair) -> None:

@@ -4,6 +4,7 @@
 import os
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -170,3 +171,16 @@ def test_what_postgresql_deletes_with_a_parent_comes_back_with_it_and_goes_with_
     pair.run(pair.alpha, "INSERT INTO buyer VALUES (1, 'anew')")
     house.look_again()
     assert pair.run(pair.alpha, "SELECT id FROM sale") == [], "a buyer who is made anew begins without sales"
+
+
+def test_a_child_stays_where_its_parents_delete_comes_to_nothing_at_once(pair: Pair) -> None:
+    """At the site of the child that the deleting site had not seen; the deletes come together, children first."""
+    house = house_under(pair, "stamp")
+    saw = (moment(9, 2), 0)
+    cells = {"buyer": {"name": b"x"}, "sale": {"name": b"seen", "buyer_id": b"1"}}
+    house.apply([Change((pair.schema, name), "I", (b"1",), cells[name], moment(9, 2), 0, AUTHOR) for name in cells])
+    pair.run(pair.alpha, "INSERT INTO sale VALUES (3, 'unseen', 1)")
+    for name in ("sale", "buyer"):
+        gone = Change((pair.schema, name), "D", (b"1",), {}, moment(20, 2), 0, AUTHOR, saw=saw, committed=1)
+        house.apply([replace(gone, referential=name == "sale")])
+    assert pair.run(pair.alpha, "SELECT id, name FROM sale ORDER BY id") == [(1, "seen"), (3, "unseen")]
