@@ -31,6 +31,7 @@ class Tables:
     own: str = ""
     widenings: Mapping[Name, Widening] = field(default_factory=dict)
     """What this site has yet to send because the rules of who receives what have changed."""
+    _listed: object = None
     _tables: dict[Name, Table | None] = field(default_factory=dict)
     _dropped: dict[Name, frozenset[str]] = field(default_factory=dict)
     _rules: dict[Name, RowRules] = field(default_factory=dict)
@@ -38,6 +39,14 @@ class Tables:
     _residences: dict[Name, Residence | None] = field(default_factory=dict)
     _unique: dict[Name, list[tuple[UniqueIndex, UniqueKey]]] = field(default_factory=dict)
     _hides: dict[Name, bool] = field(default_factory=dict)
+
+    def look(self) -> None:
+        """Forget what was read where another table was put under replication since: it may refer to one of these."""
+        query = "SELECT string_agg(xmin::text, ' ' ORDER BY nspname, relname) FROM kuroshio.replicated_table"
+        listed = self.connection.execute(query, prepare=True).fetchone()
+        if listed != self._listed:
+            self.forget()
+            self._listed = listed
 
     def get(self, name: Name) -> Table | None:
         """The table, or None where it is not replicated here."""

@@ -159,6 +159,7 @@ class Writer:
     def _write(self, batch: Sequence[Incoming], *, careful: bool) -> None:
         try:
             with self._connection.transaction():
+                self._applier.tables.look()
                 places = dict(self.places)
                 written = [one for one in batch if self._write_one(one, places, careful=careful)]
         except psycopg.Error as fault:
@@ -271,6 +272,7 @@ class Writer:
         if now < self._next_tick:
             return
         self._next_tick = now + _TICK_SECONDS
+        self._applier.tables.look()
         with self._connection.pipeline(), self._connection.transaction():
             for reading in self._readings:
                 applying.save_reading(self._connection, reading)

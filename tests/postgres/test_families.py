@@ -184,3 +184,20 @@ def test_a_child_stays_where_its_parents_delete_comes_to_nothing_at_once(pair: P
         gone = Change((pair.schema, name), "D", (b"1",), {}, moment(20, 2), 0, AUTHOR, saw=saw, committed=1)
         house.apply([replace(gone, referential=name == "sale")])
     assert pair.run(pair.alpha, "SELECT id, name FROM sale ORDER BY id") == [(1, "seen"), (3, "unseen")]
+
+
+def test_a_table_that_comes_under_replication_later_is_known_to_refer_to_one_that_was_there(pair: Pair) -> None:
+    """A parent that had come back for a child was taken away again, as its children were not known of."""
+    pair.everywhere("CREATE TABLE house (id int PRIMARY KEY)")
+    pair.everywhere("CREATE TABLE guest (id int PRIMARY KEY, house int REFERENCES house)")
+    tables = Tables(pair.alpha, Rules({}))
+    pair.enlist("house")
+    tables.look()
+    house = tables.get((pair.schema, "house"))
+    assert house is not None
+    assert tables.referring(house) == []
+    pair.enlist("guest")
+    tables.look()
+    house = tables.get((pair.schema, "house"))
+    assert house is not None
+    assert [child.name for _, child in tables.referring(house)] == ["guest"]
