@@ -188,7 +188,8 @@ class Writer:
         if decision is Step.GAP:
             raise InvariantError(f"{header.origin}: a gap after {format_lsn(place.position.lsn)} reached the writer")
         if decision is Step.DUPLICATE:
-            self._heard(header)
+            if header.to_lsn == lsn:  # what was said before that is old: a change of lanes reads a minute of it again
+                self._heard(header)
             return False
         self._applier.apply(unapplied(one.sections, lsn), self._author(header), careful=careful)
         self._advance(one, places, _moments(one.sections))
