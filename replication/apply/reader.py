@@ -224,7 +224,8 @@ class Reader(threading.Thread):
     def _heard(self, header: Header, size: int) -> None:
         reading, origin = self._reading, self._link.origin
         now = now_us()
-        reading.heard_at = to_datetime(now)
+        if header.to_lsn > self._lsn or header.part is not None:  # what is read again was said before
+            reading.heard_at = to_datetime(now)
         reading.head_lsn = max(reading.head_lsn, header.to_lsn)
         reading.head_changes = max(reading.head_changes, header.changes_total)
         # What travels takes time, so the least difference seen is nearest to the truth.
