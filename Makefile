@@ -56,7 +56,7 @@ wan-shape: .venv/installed ## make lines thin and long: SITE=us RATE=64kbit DELA
 check: .venv/installed ## lint, format, types, layers, the configuration
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy sitecfg replication deploy app tests
+	$(BIN)/mypy sitecfg replication monitoring deploy app tests
 	$(BIN)/lint-imports
 	$(BIN)/python -m sitecfg check $(CONFIG)
 

@@ -1,7 +1,7 @@
 """A complete, private configuration of any few sites, for tests and benchmarks.
 
 `write` makes the directory that `load` reads; nothing in it touches the project's own sites. All
-ports lie in `base_port + 1` to `base_port + 391`:
+ports lie in `base_port + 1` to `base_port + 394`:
 
 | from base_port | what listens there |
 |---|---|
@@ -10,7 +10,9 @@ ports lie in `base_port + 1` to `base_port + 391`:
 | 212, 213, 221 … | the WAN emulator's doors: client's number, server's number |
 | 301 to 309 | the web nodes |
 | 311 to 319, 321 to 329 | the metrics of capture, of apply |
+| 331, 341, 351, 361 … | where they are watched: those of the site, the web node, PostgreSQL, RabbitMQ |
 | 390, 391 | epmd, the WAN emulator's control |
+| 392 to 394 | where they are watched: Prometheus, Alertmanager, the mailbox |
 """
 
 import json
@@ -32,21 +34,23 @@ def write(
     app: bool = False,
     rate: str = "100Mbit",
     database: str = "crm",
+    watched: int = 0,
 ) -> Path:
     """Write a configuration and return its directory.
 
     The first site is headquarters; numbers follow the order given. `state` is where a local stack
     keeps its files: `directory / "state"` if not given. `rules` is the text of the one rules file,
-    `rate` every line's speed, `database` the name of each site's database.
+    `rate` every line's speed, `database` the name of each site's database. `watched`: by Prometheus,
+    so many times faster than in earnest.
     """
     if not 1 <= len(sites) <= MOST_SITES:
         raise ValueError(f"1 to {MOST_SITES} sites, not {len(sites)}")
     state = (state or directory / "state").resolve()
-    layout = _Layout(list(sites), base_port, state, rate, database)
+    layout = _Layout(list(sites), base_port, state, rate, database, watched)
     for part in ("sites", "rules"):
         (directory / part).mkdir(parents=True, exist_ok=True)
     for name in sites:
-        _put(directory / "sites" / f"{name}.toml", layout.site(name))
+        _put(directory / "sites" / f"{name}.toml", layout.site(name, app=app))
     _put(directory / "rules" / "rules.toml", [rules])
     _put(directory / "local.toml", layout.local(app=app))
     return directory
@@ -55,9 +59,9 @@ def write(
 class _Layout:
     """Where everything of the example lies."""
 
-    def __init__(self, sites: list[str], base_port: int, state: Path, rate: str, database: str) -> None:
+    def __init__(self, sites: list[str], base_port: int, state: Path, rate: str, database: str, watched: int) -> None:
         self.sites, self.base_port, self.state = sites, base_port, state
-        self.rate, self.database = rate, database
+        self.rate, self.database, self.watched = rate, database, watched
 
     def local(self, *, app: bool) -> Iterator[str]:
         """Yield the lines of `local.toml`."""
@@ -65,8 +69,13 @@ class _Layout:
         yield f"app = {str(app).lower()}"
         yield _line("epmd_port", self.base_port + 390)
         yield _line("wan_control_port", self.base_port + 391)
+        if self.watched:
+            yield "[monitoring]"
+            yield _line("hurry", self.watched)
+            for place, name in enumerate(("prometheus", "alertmanager", "mail"), 392):
+                yield _line(f"{name}_port", self.base_port + place)
 
-    def site(self, name: str) -> Iterator[str]:
+    def site(self, name: str, *, app: bool) -> Iterator[str]:
         """Yield the lines of a site's file."""
         number = self._number(name)
         yield _line("name", name)
@@ -79,11 +88,18 @@ class _Layout:
         yield from self._endpoint("broker", 100 + number, user="kuroshio", secret=f"{name}.broker")
         yield from self._endpoint("web", 300 + number)
         yield "[metrics]"
-        yield _line("capture_port", self.base_port + 310 + number)
-        yield _line("apply_port", self.base_port + 320 + number)
+        for place, kind in self._metrics(app=app):
+            yield _line(f"{kind}_port", self.base_port + place + number)
         yield "[keys]"
         yield _line("directory", str(self.state / "keys" / name))
         yield from self._peers(name)
+
+    def _metrics(self, *, app: bool) -> Iterator[tuple[int, str]]:
+        yield from ((310, "capture"), (320, "apply"))
+        if self.watched:
+            yield from ((330, "site"), (350, "database"), (360, "broker"))
+        if self.watched and app:
+            yield 340, "web"
 
     def _peers(self, name: str) -> Iterator[str]:
         for peer in self.sites:

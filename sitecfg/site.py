@@ -58,10 +58,20 @@ class Web(Table):
 
 
 class Metrics(Table):
-    """Where the site's daemons show their metrics, on loopback."""
+    """Where the site's programs show their metrics, on loopback; those that are not named show none."""
 
     capture_port: Port
     apply_port: Port
+    site_port: Port | None = Field(default=None, description="what the site's database holds on its replication")
+    web_port: Port | None = Field(default=None, description="the web node's own")
+    database_port: Port | None = Field(default=None, description="PostgreSQL's exporter")
+    broker_port: Port | None = Field(default=None, description="RabbitMQ's exporter")
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Port by what is shown there, ours first."""
+        named = {name.removesuffix("_port"): getattr(self, name) for name in type(self).model_fields}
+        return {kind: port for kind, port in named.items() if port is not None}
 
 
 class Keys(Table):
@@ -164,8 +174,7 @@ class Site(Table):
     @property
     def metrics_urls(self) -> tuple[str, ...]:
         """The addresses of the metrics, capture's first."""
-        ports = (self.metrics.capture_port, self.metrics.apply_port)
-        return tuple(f"http://{LOOPBACK}:{port}/metrics" for port in ports)
+        return tuple(f"http://{LOOPBACK}:{port}/metrics" for port in self.metrics.ports.values())
 
 
 def _password(holder: Database | Broker | Peer, *, hide: bool) -> str:

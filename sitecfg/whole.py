@@ -89,8 +89,8 @@ def _doors(files: Files) -> Iterator[tuple[str, str, _Door]]:
             machine = site.name if _is_loopback(host) and not one_machine else ""
             yield file, key, _Door(machine, host, port)
     for file, local in files.local.items():
-        for key in ("wan_control_port", "epmd_port"):
-            yield file, key, _Door("", LOOPBACK, getattr(local, key))
+        for key, port in local.ports.items():
+            yield file, key, _Door("", LOOPBACK, port)
 
 
 def _site_doors(site: Site, *, relayed: bool) -> Iterator[tuple[str, str, int]]:
@@ -98,8 +98,8 @@ def _site_doors(site: Site, *, relayed: bool) -> Iterator[tuple[str, str, int]]:
     yield "database.port", site.database.host, site.database.port
     yield "broker.port", site.broker.host, site.broker.port
     yield "web.port", site.web.host, site.web.port
-    yield "metrics.capture_port", LOOPBACK, site.metrics.capture_port
-    yield "metrics.apply_port", LOOPBACK, site.metrics.apply_port
+    for kind, port in site.metrics.ports.items():
+        yield f"metrics.{kind}_port", LOOPBACK, port
     if relayed:
         for name, peer in site.peers.items():
             yield dotted(("peers", name, "port")), peer.host, peer.port

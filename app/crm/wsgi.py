@@ -10,6 +10,12 @@ demand_site()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crm.settings")
 
 from crm.core.assets import build_assets  # noqa: E402  (reads the settings)
+from crm.core.measuring import with_metrics  # noqa: E402
+from crm.core.sites import this_site  # noqa: E402
 
 build_assets()
-application = get_wsgi_application()
+pages = get_wsgi_application()
+
+from crm.reviews.measuring import Reviews  # noqa: E402  (has models, which are there by now)
+
+application = with_metrics(pages, this_site().metrics.web_port, Reviews())

@@ -12,6 +12,7 @@ from deploy.local.say import StackError
 
 INSTALLED = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # /usr/sbin has a wrapper for root and rabbitmq alone
 ROOTS = ("rabbit", "rabbitmq_prelaunch")
+PROMETHEUS = "rabbitmq_prometheus"
 
 
 def check_installed() -> None:
@@ -25,11 +26,11 @@ def server(home: Path) -> Path:
     return home / "sbin" / INSTALLED.name
 
 
-def make(home: Path) -> None:
-    """Make the home for the RabbitMQ that is installed now."""
+def make(home: Path, *plugins: str) -> None:
+    """Make the home for the RabbitMQ that is installed now, with these plugins."""
     installed = INSTALLED.resolve().parents[1]
     wanted = {home / part: installed / part for part in ("sbin", "escript")}
-    wanted |= {home / "plugins" / folder.name: folder for folder in _needed(installed / "plugins")}
+    wanted |= {home / "plugins" / folder.name: folder for folder in _needed(installed / "plugins", [*ROOTS, *plugins])}
     if all(link.is_symlink() and link.readlink() == target for link, target in wanted.items()):
         return
     if home.exists():
@@ -39,11 +40,10 @@ def make(home: Path) -> None:
         link.symlink_to(target)
 
 
-def _needed(plugins: Path) -> list[Path]:
+def _needed(plugins: Path, left: list[str]) -> list[Path]:
     """The folders of the broker's applications and of all that these name in turn."""
     folders = {folder.name.rpartition("-")[0]: folder for folder in plugins.iterdir() if folder.is_dir()}
     needed: set[str] = set()
-    left = list(ROOTS)
     while left:
         name = left.pop()
         if name in folders and name not in needed:  # the others are Erlang's own

@@ -1,7 +1,7 @@
 """Where things lie in the state folder, and how they come to lie there.
 
 Each site has `<site>/pg`, `<site>/rabbitmq`, `<site>/log`; beside them `secrets/`, `keys/`,
-`supervisor/`, `wan/` and `rabbitmq/`, the brokers' program. Nothing outside is written, but the socket
+`supervisor/`, `wan/`, `monitoring/` and `rabbitmq/`, the brokers' program. Nothing outside is written, but the socket
 of a supervisor whose own folder has too long a name for one.
 """
 
@@ -17,7 +17,7 @@ from sitecfg import Config
 from sitecfg.local import Local
 
 ROOT = Path(__file__).resolve().parents[2]
-RESERVED = {"keys", "rabbitmq", "secrets", "supervisor", "wan"}  # folders beside the sites'
+RESERVED = {"keys", "monitoring", "rabbitmq", "secrets", "supervisor", "wan"}  # folders beside the sites'
 SOCKET_PATH_BYTES = 100  # sockaddr_un holds 107; supervisor appends its pid while it makes one
 
 
@@ -59,6 +59,15 @@ class Layout:
     @property
     def broker_home(self) -> Path:
         return self.state / "rabbitmq"
+
+    @property
+    def monitoring(self) -> Path:
+        return self.state / "monitoring"
+
+    @property
+    def mail(self) -> Path:
+        """Where the mail arrives that alarms are told by."""
+        return self.monitoring / "mail"
 
     @property
     def supervisor(self) -> Path:

@@ -2,14 +2,15 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from deploy.local.layout import local_of
+from deploy.local.layout import Layout, local_of
 from deploy.local.processes import ours
 from sitecfg import Config
+from sitecfg.shapes import LOOPBACK
 
 MEGABYTE = 2**20
 
@@ -69,8 +70,17 @@ def addresses(config: Config) -> str:
             (site.name, f"PostgreSQL {site.database.port}, RabbitMQ {site.broker.port}")
             for site in config.sites.values()
         ]
+    rows += _watching(config)
     width = max(len(name) for name, _ in rows)
     return "\n" + "".join(f"  {name:{width}}  {where}\n" for name, where in rows)
+
+
+def _watching(config: Config) -> Iterator[tuple[str, str]]:
+    local = local_of(config)
+    if local.monitoring:
+        yield "prometheus", f"http://{LOOPBACK}:{local.monitoring.prometheus_port}"
+        yield "alertmanager", f"http://{LOOPBACK}:{local.monitoring.alertmanager_port}"
+        yield "mail", str(Layout(local.state).mail)
 
 
 def lines(links: Mapping[str, Mapping[str, Any]]) -> str:

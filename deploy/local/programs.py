@@ -1,15 +1,18 @@
-"""What the supervisor runs, by name: `<site>-postgres`, `-broker`, `-capture`, `-apply`, `-web`; `epmd`, `wan`."""
+"""What the supervisor runs, by name: `<site>-postgres`, `-broker`, `-capture`, `-apply`, `-web`; `epmd`, `wan`; and,
+where the sites are watched, `<site>-exporter`, `-postgres-exporter`; `prometheus`, `alertmanager`, `mailbox`.
+"""
 
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deploy.local import postgres, rabbitmq
+from deploy.local import postgres, rabbitmq, watching
 from deploy.local.layout import ROOT, Layout, local_of
 from deploy.local.say import StackError
 from sitecfg import Config, Site
 from sitecfg.config import ENVIRONMENT
+from sitecfg.shapes import LOOPBACK
 
 EPMD = "epmd"
 WAN = "wan"
@@ -49,6 +52,11 @@ def _shared(config: Config, layout: Layout) -> Iterator[Program]:
     yield Program(EPMD, epmd, log / "epmd.log")
     wan = [sys.executable, "-m", "deploy.local.wan", "--config", str(config.directory)]
     yield Program(WAN, wan, log / "wan.log")
+    if local_of(config).monitoring:
+        mailbox = [sys.executable, "-m", "deploy.local.mailbox", "--config", str(config.directory)]
+        yield Program(watching.MAILBOX, mailbox, log / "mailbox.log")
+    for name, command in watching.commands(config, layout):
+        yield Program(name, command, layout.monitoring / "log" / f"{name}.log", environment={"GOMAXPROCS": "1"})
 
 
 def _of_sites(config: Config, layout: Layout, skewed: frozenset[str]) -> Iterator[Program]:
@@ -69,6 +77,7 @@ def _of_sites(config: Config, layout: Layout, skewed: frozenset[str]) -> Iterato
             f"{site.name}-broker", rabbitmq.command(layout), log / "broker.log", site.name, broker, environment
         )
         yield from _daemons(config, site, log, clock)
+        yield from _exporters(config, site, log, clock)
 
 
 def _daemons(config: Config, site: Site, log: Path, clock: dict[str, str]) -> Iterator[Program]:
@@ -81,9 +90,22 @@ def _daemons(config: Config, site: Site, log: Path, clock: dict[str, str]) -> It
         yield Program(f"{site.name}-web", _gunicorn(site), log / "web.log", site.name, ROOT / "app", environment)
 
 
+def _exporters(config: Config, site: Site, log: Path, clock: dict[str, str]) -> Iterator[Program]:
+    if site.metrics.site_port:
+        environment = {ENVIRONMENT: str(config.directory), **clock}
+        command = [sys.executable, "-m", "replication", "exporter", "--site", site.name]
+        yield Program(f"{site.name}-exporter", command, log / "exporter.log", site.name, ROOT, environment)
+    if site.metrics.database_port:
+        command, environment = watching.postgres_exporter(site)
+        name = f"{site.name}-postgres-exporter"
+        yield Program(name, command, log / "postgres-exporter.log", site.name, Path("/"), environment)
+
+
 def _gunicorn(site: Site) -> list[str]:
     """One worker a site, with threads: a node of the demo waits more than it computes."""
     options = ["--bind", f"{site.web.host}:{site.web.port}", "--workers", "1", "--threads", str(WEB_THREADS)]
+    if site.metrics.web_port:
+        options += ["--bind", f"{LOOPBACK}:{site.metrics.web_port}"]
     return [sys.executable, "-m", "gunicorn", *options, "crm.wsgi:application"]
 
 

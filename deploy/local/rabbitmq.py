@@ -42,6 +42,13 @@ disk_free_limit.absolute = 200MB
 collect_statistics_interval = 30000
 """
 
+SHOWN = """
+# Its figures for Prometheus; nobody asks for those of the management pages.
+prometheus.tcp.ip = 127.0.0.1
+prometheus.tcp.port = {port}
+management_agent.disable_metrics_collector = true
+"""
+
 # One scheduler that sleeps when idle, and tables for as many processes as one site needs.
 ERLANG = "+S 1:1 +SDcpu 1:1 +SDio 2 -kernel inet_dist_use_interface {127,0,0,1}"
 
@@ -77,6 +84,12 @@ def environment(site: Site, layout: Layout, epmd_port: int) -> dict[str, str]:
     }
 
 
+def plugins(config: Config) -> list[str]:
+    """What the brokers need besides themselves."""
+    shown = any(site.metrics.broker_port for site in config.sites.values())
+    return [broker_home.PROMETHEUS] if shown else []
+
+
 def configure(site: Site, config: Config, layout: Layout) -> bool:
     """Write the broker's files; returns whether they changed."""
     folder = layout.broker(site.name)
@@ -85,7 +98,7 @@ def configure(site: Site, config: Config, layout: Layout) -> bool:
         ".erlang.cookie": cookie,
         "rabbitmq-env.conf": "",
         "advanced.config": "[].\n",
-        "enabled_plugins": "[].\n",
+        "enabled_plugins": f"[{broker_home.PROMETHEUS if site.metrics.broker_port else ''}].\n",
         "rabbitmq.conf": _settings(site, folder),
         "definitions.json": json.dumps(_definitions(site, config), indent=1),
     }
@@ -94,7 +107,8 @@ def configure(site: Site, config: Config, layout: Layout) -> bool:
 
 
 def _settings(site: Site, folder: Path) -> str:
-    return SETTINGS.format(host=site.broker.host, port=site.broker.port, definitions=folder / "definitions.json")
+    settings = SETTINGS.format(host=site.broker.host, port=site.broker.port, definitions=folder / "definitions.json")
+    return settings + (SHOWN.format(port=site.metrics.broker_port) if site.metrics.broker_port else "")
 
 
 def _definitions(site: Site, config: Config) -> dict[str, Any]:

@@ -84,8 +84,7 @@ def _owners(config: Config) -> dict[int, str]:
             site.broker.port,
             site.broker.port + DISTRIBUTION_PORT,
             site.web.port,
-            site.metrics.capture_port,
-            site.metrics.apply_port,
+            *site.metrics.ports.values(),
             *(peer.port for peer in site.peers.values()),
         ]
     }

@@ -14,7 +14,7 @@ from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from os import kill
 
-from deploy.local import broker_home, contents, credentials, postgres, processes, rabbitmq
+from deploy.local import broker_home, contents, credentials, postgres, processes, rabbitmq, watching
 from deploy.local.layout import Layout, is_taken, local_of
 from deploy.local.programs import DAEMONS, EPMD, INFRASTRUCTURE, WAN, WEB, names, programs
 from deploy.local.say import Say, StackError
@@ -70,8 +70,9 @@ class Stack:
         self._start_servers()
 
     def _configure(self) -> bool:
-        broker_home.make(self.layout.broker_home)
+        broker_home.make(self.layout.broker_home, *rabbitmq.plugins(self.config))
         changed = [configure(self.layout, programs(self.config, self.layout, self._skewed))]
+        changed.append(watching.configure(self.config, self.layout))
         for site in self.sites:
             changed.append(postgres.configure(site, self.layout))
             changed.append(rabbitmq.configure(site, self.config, self.layout))
@@ -87,8 +88,7 @@ class Stack:
 
     def _check_ports(self) -> None:
         """Say now which port is taken, rather than let a server fail in a loop."""
-        local = local_of(self.config)
-        ports = [local.epmd_port, local.wan_control_port]
+        ports = list(local_of(self.config).ports.values())
         for site in self.sites:
             ports += [site.database.port, site.broker.port, *(peer.port for peer in site.peers.values())]
         taken = [str(port) for port in ports if is_taken(port)]
@@ -120,8 +120,16 @@ class Stack:
         self._say("starting capture, apply and web nodes" if local_of(self.config).app else "starting capture, apply")
         self.supervisor.start_programs(wanted)
         self.supervisor.wait_running(wanted, DAEMON_SECONDS)
+        self._start_watching()
         if local_of(self.config).app:
             self._at_each_site(self._await_web)
+
+    def _start_watching(self) -> None:
+        """Last, so that nothing is missed which is only not started yet; nobody waits for it."""
+        watchers = [
+            name for name in self.supervisor.states() if name.endswith("-exporter") or name in watching.WATCHERS
+        ]
+        self.supervisor.start_programs(watchers)
 
     def _await_web(self, site: Site) -> None:
         wait_until(f"the web node of {site.name} answers", lambda: _serves(site), DAEMON_SECONDS)

@@ -21,7 +21,8 @@ _OPEN_PAUSE_SECONDS = 1.0
 def run(config: Config, site: Site) -> None:
     """Apply until the process is ended."""
     threading.excepthook = _end
-    metrics.serve(site.metrics.apply_port)
+    metrics.expect(site.peers)
+    metrics.serve(site.metrics.apply_port, metrics.APPLY)
     verify = verifier(config, site)
     view = view_for(config.rules, site.name)
     readings = {peer: Reading(peer) for peer in site.peers}

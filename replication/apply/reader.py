@@ -20,6 +20,7 @@ from datetime import timedelta
 from replication import events, metrics
 from replication.apply.incoming import Incoming
 from replication.apply.lane import LaneChoice
+from replication.apply.round_trip import RoundTrip
 from replication.broker.log import last_message
 from replication.broker.names import DIRECTORIES, directory_name, stream_name
 from replication.broker.reader import Delivery, StreamReader, prefetch_for
@@ -80,6 +81,7 @@ class Reader(threading.Thread):
         self._lane = LaneChoice(link.thin)
         self._lsn = self._base_lsn = 0
         self._from_first = False
+        self._round_trip = RoundTrip(link.origin)
 
     def run(self) -> None:
         failures = 0
@@ -97,14 +99,14 @@ class Reader(threading.Thread):
             return 0.0
         except (PositionLostError, DecodeError, RulesUnknownError) as fault:
             reading.state, reading.reason = "stopped", str(fault)
-            metrics.LINK_STOPPED.labels(origin).set(1)
             events.logger().error(events.READING_STOPPED, origin=origin, reason=str(fault))
             return _STOPPED_SECONDS
         except TransientError as fault:
             reading.state, reading.reason = "connecting", str(fault)
+            metrics.LINK_INTERRUPTED.labels(origin).inc()
             events.logger().info(events.READING_INTERRUPTED, origin=origin, reason=str(fault))
         finally:
-            metrics.LINK_UP.labels(origin).set(0)
+            self._round_trip.forget()
         return _PAUSE_SECONDS[min(failures, len(_PAUSE_SECONDS) - 1)]
 
     def _read(self) -> None:
@@ -173,11 +175,10 @@ class Reader(threading.Thread):
             timeout_seconds=_CONNECT_SECONDS,
         ) as reader:
             reading.state, reading.reason, reading.lane = "running", "", self._lane.name
-            metrics.LINK_UP.labels(origin).set(1)
-            metrics.LINK_STOPPED.labels(origin).set(0)
             events.logger().info(events.READING_STARTED, origin=origin, stream=stream, offset=str(offset))
             heard = time.monotonic()
             for delivery in reader.deliveries(1.0):
+                self._round_trip.look(reader.ask)
                 if delivery is not None:
                     heard = time.monotonic()
                     self._deliver(reader, delivery, stream, offset)
@@ -223,7 +224,8 @@ class Reader(threading.Thread):
     def _heard(self, header: Header, size: int) -> None:
         reading, origin = self._reading, self._link.origin
         now = now_us()
-        reading.heard_at = to_datetime(now)
+        if header.to_lsn > self._lsn or header.part is not None:  # what is read again was said before
+            reading.heard_at = to_datetime(now)
         reading.head_lsn = max(reading.head_lsn, header.to_lsn)
         reading.head_changes = max(reading.head_changes, header.changes_total)
         # What travels takes time, so the least difference seen is nearest to the truth.
@@ -232,9 +234,8 @@ class Reader(threading.Thread):
         reading.clock_offset_seconds = offset if known is None else max(offset, known - 0.01)
         if reading.clock_offset_seconds > _CLOCK_ALARM_SECONDS and (known or 0) <= _CLOCK_ALARM_SECONDS:
             events.logger().warning(events.CLOCK_ADRIFT, origin=origin, seconds=round(reading.clock_offset_seconds, 1))
+        metrics.RECEIVED_MESSAGES.labels(origin).inc()
         metrics.RECEIVED_BYTES.labels(origin).inc(size)
-        metrics.LAST_HEARD.labels(origin).set(reading.heard_at.timestamp())
-        metrics.CLOCK_OFFSET.labels(origin).set(reading.clock_offset_seconds)
 
     def _refuse(self, fault: DecodeError) -> None:
         self._reading.refused += 1

@@ -17,6 +17,6 @@ def record(connection: Connection, table: Table, found: Collection[Conflict]) ->
     with connection.pipeline():
         written = applying.record_conflicts(connection, found)
     fresh = [conflict for conflict, cursor in zip(found, written, strict=True) if cursor.rowcount]
-    for (kind, resolution), count in Counter((one.type, one.resolution) for one in fresh).items():
-        metrics.CONFLICTS.labels(kind, resolution).inc(count)
+    for (kind, rule, resolution), count in Counter((one.type, one.rule, one.resolution) for one in fresh).items():
+        metrics.CONFLICTS.labels(str(table), kind, rule, resolution).inc(count)
         events.logger().info(events.CONFLICTS_RECORDED, table=str(table), type=kind, resolution=resolution, count=count)

@@ -260,8 +260,6 @@ class Writer:
         now = now_us()
         for one in written:
             header = one.header
-            if header.last_commit_us:
-                metrics.APPLIED_COMMIT.labels(header.origin).set(to_datetime(header.last_commit_us).timestamp())
             if header.transactions:
                 self._committed[header.origin] = max(self._committed.get(header.origin, 0), header.to_lsn)
                 metrics.COMMIT_LATENCY.labels(header.origin).observe(max(0.0, (now - header.last_commit_us) / 1e6))
@@ -293,19 +291,14 @@ class Writer:
         self._deriver.look()
         peers = [name for name in self._config.sites if name != self._site.name]
         with self._connection.transaction():
-            metrics.TOMBSTONES.set(
-                tombstones.collect(self._connection, list(self._config.sites), self._applier.tables.needs)
-            )
+            tombstones.collect(self._connection, list(self._config.sites), self._applier.tables.needs)
             staging.collect(self._connection, self._committed)
             applying.drop_passages(self._connection, self._site.name, peers)
 
     def _retry_parked(self) -> None:
         """Merge what may be merged by now."""
         self._release()
-        counts = applying.count_parked(self._connection)
-        for reason in ("insert", "parent", "clock", "schema", "refused"):
-            metrics.PARKED.labels(reason).set(counts.get(reason, 0))
-        if not counts:
+        if not applying.any_parked(self._connection):
             self._next_parked += _NOTHING_PARKED_SECONDS
             return
         self._applier.tables.forget()

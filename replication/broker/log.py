@@ -1,4 +1,4 @@
-"""Short questions about a stream: is it there, and what is its last message?
+"""Short questions about a stream: is it there, what is its first message, and what its last?
 
 The broker has no command for the last message. Reading from "last" begins with the last *chunk*,
 which may hold one message or thousands, so one must know where it ends. What is asked:
@@ -46,6 +46,16 @@ def last_message(url: str, stream: str, *, timeout_seconds: float = 10) -> bytes
             if _count(session, stream) == 0:
                 return None
     raise BrokerUnavailable(f"{stream} holds messages and delivers none")
+
+
+def first_message(url: str, stream: str, *, timeout_seconds: float = 10) -> bytes | None:
+    """Return the body of the oldest message that `stream` still has, None when it has none."""
+    bodies: list[bytes] = []
+    with Session(url, timeout_seconds=timeout_seconds) as session:
+        session.attach(stream, "first", prefetch=1, deliver=lambda _c, _m, _p, body: bodies.append(body))
+        seconds = _EMPTY_SECONDS if _count(session, stream) == 0 else timeout_seconds
+        session.wait(lambda: bool(bodies), seconds)
+    return bodies[0] if bodies else None
 
 
 class _Tail:

@@ -7,7 +7,7 @@ The owner keeps asking for deliveries: the connection's heartbeats are answered 
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Self
@@ -81,6 +81,11 @@ class StreamReader:
     def ack_threadsafe(self, delivery: Delivery) -> None:
         """`ack`, from any thread; harmless once the reader has been left."""
         self._session.loop.add_callback_threadsafe(partial(self.ack, delivery))
+
+    def ask(self, answered: Callable[[], None]) -> None:
+        """Have `answered` called when the broker answers, behind all that is on its way from there. Changes nothing."""
+        if self._session.channel.is_open:
+            self._session.channel.basic_qos(prefetch_count=self._prefetch, callback=lambda _: answered())
 
     def _deliver(self, _: Channel, method: Basic.Deliver, properties: BasicProperties, body: bytes) -> None:
         offset = (properties.headers or {})[OFFSET_HEADER]

@@ -73,7 +73,7 @@ def _carried(rule: ColumnRule) -> tuple[int, ...]:
 
 def run(config: Config, site: Site) -> None:
     """Capture until the process is ended."""
-    metrics.serve(site.metrics.capture_port)
+    metrics.serve(site.metrics.capture_port, metrics.CAPTURE)
     tools = Tools(
         config,
         site,
@@ -119,10 +119,10 @@ def _run_once(tools: Tools, failures: int, patience: Patience) -> float:
                 Session(tools, connection, gives_up=patience.is_over, served=partial(patience.fails, None)).run()
             except FencedError as fault:
                 log.error(events.CAPTURE_FENCED, reason=str(fault))
-                metrics.CAPTURE_FENCED.set(1)
                 capturing.record_state(connection, "fenced", str(fault))
                 return _FENCED_SECONDS
     except (TransientError, psycopg.OperationalError, OSError) as fault:
         patience.fails(fault)
+        metrics.CAPTURE_INTERRUPTED.inc()
         log.warning(events.CAPTURE_INTERRUPTED, reason=str(fault))
     return _PAUSE_SECONDS[min(failures, len(_PAUSE_SECONDS) - 1)]

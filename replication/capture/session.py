@@ -268,10 +268,12 @@ class Session:
             if batch.changes or batch.part or batch.fenced or batch.claims:
                 self._vectors.passed(batch, self._outlets.first.live.published_lsn)
                 self._outlets.put(batch, now_us())
+                metrics.CHANGES_CAPTURED.inc(batch.changes)
                 metrics.TRANSACTIONS_CAPTURED.inc(batch.transactions)
 
     def _publish(self, view: str, lane: Lane, body: bytes, lsn: int) -> None:
         self._publisher.publish(stream_name(self._own.name, self._own.incarnation, lane, view), body, lsn)
+        metrics.MESSAGES_PUBLISHED.labels(lane).inc()
         metrics.CAPTURE_BYTES.labels(lane).inc(len(body))
 
     def _confirmed(self, stream: str, lsn: int) -> None:
@@ -298,6 +300,8 @@ class Session:
             tombstones.claim(self._connection)
         self._record()
         self._confirm_slot()
+        metrics.UNCONFIRMED_BYTES.set(self._publisher.unconfirmed_bytes)
+        metrics.BROKER_BLOCKED.set(self._publisher.blocked)
         if not self._watching and not self._publisher.blocked:
             self._watch()
 
@@ -333,7 +337,6 @@ class Session:
         held = self._stream.server_lsn - (passed or capturing.slot_confirmed(self._connection) or 0)
         beyond = held > self._tools.site.limits.held_wal_bytes
         metrics.WAL_BOUND_PASSED.set(beyond)
-        metrics.SLOT_RETAINED.set(max(held, 0))
         if beyond:
             events.logger().warning(events.WAL_BOUND_PASSED, held_bytes=held)
         flushed = stored if beyond else min(passed or 0, stored)

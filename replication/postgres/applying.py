@@ -250,10 +250,9 @@ def parked(connection: Connection, numbers: Mapping[str, int], limit: int) -> li
     ]
 
 
-def count_parked(connection: Connection) -> dict[str, int]:
-    """How many changes wait, by reason."""
-    rows = connection.execute("SELECT reason, count(*) FROM kuroshio.parked GROUP BY reason").fetchall()
-    return {str(reason): int(str(count)) for reason, count in rows}
+def any_parked(connection: Connection) -> bool:
+    """Whether a change waits."""
+    return connection.execute("SELECT FROM kuroshio.parked LIMIT 1").fetchone() is not None
 
 
 def move_hint(connection: Connection, origin: str, stream: str, offset: int) -> None:

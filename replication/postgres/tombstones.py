@@ -175,16 +175,14 @@ _NOTHING_WAITS = """NOT EXISTS (
     SELECT FROM kuroshio.parked k WHERE (k.nspname, k.relname, k.key) = (t.nspname, t.relname, t.key))"""
 
 
-def collect(connection: Connection, sites: Sequence[str], needs: Callable[[Name], Needs]) -> int:
-    """Drop what every site holds for stable; note what is stable here; return how many tombstones stay."""
+def collect(connection: Connection, sites: Sequence[str], needs: Callable[[Name], Needs]) -> None:
+    """Drop what every site holds for stable; note what is stable here."""
     names: list[Any] = connection.execute("SELECT DISTINCT nspname, relname FROM kuroshio.tombstone").fetchall()
     for schema, name in names:
         parameters = {"schema": schema, "name": name, "sites": list(sites)}
         passed = _passed(needs((schema, name)))
         connection.execute(sql.SQL("DELETE FROM kuroshio.tombstone t WHERE t.stable AND {}").format(passed), parameters)
         connection.execute(_STABLE.format(passed, sql.SQL(_NOTHING_WAITS)), parameters)
-    row = connection.execute("SELECT count(*) FROM kuroshio.tombstone WHERE hidden = ''").fetchone()
-    return int(str(row[0])) if row else 0
 
 
 _STABLE = sql.SQL("""

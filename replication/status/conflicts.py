@@ -152,6 +152,14 @@ class Conflicts:
         (row,) = self._rows(query.format(self._found(EVERYTHING)), {**parameters, "asked": True, "most": most})
         return int(row["number"])
 
+    def oldest_open(self) -> datetime | None:
+        """When the oldest of those that are open was recorded here; None where nothing is."""
+        query = sql.SQL("SELECT min(recorded_at) AS oldest FROM ({}) AS f WHERE open")
+        parameters = _parameters(EVERYTHING, self._sites, self._watched)
+        (row,) = self._rows(query.format(self._found(EVERYTHING)), {**parameters, "asked": True})
+        oldest: datetime | None = row["oldest"]
+        return oldest
+
     def _views(self, wanted: Wanted, narrowing: sql.SQL, more: Mapping[str, Any], most: int) -> list[ConflictView]:
         query = sql.SQL(
             "SELECT * FROM ({}) AS found WHERE (%(open)s::boolean IS NULL OR open = %(open)s) AND {}"

@@ -80,12 +80,13 @@ def test_the_rules_names_stand_in_one_list() -> None:
 @pytest.mark.parametrize("count", range(1, MOST_SITES + 1))
 def test_an_example_is_valid_and_keeps_to_its_ports(tmp_path: Path, count: int) -> None:
     names = [f"site{number}" for number in range(count)]
-    config = load(write(tmp_path / "config", sites=names, base_port=27000, app=True))
+    config = load(write(tmp_path / "config", sites=names, base_port=27000, app=True, watched=1))
     assert list(config.sites) == names
     ports = [site.database.port for site in config.sites.values()]
     ports += [peer.port for site in config.sites.values() for peer in site.peers.values()]
     assert config.local is not None
-    ports += [config.local.epmd_port, config.local.wan_control_port]
+    ports += [port for site in config.sites.values() for port in site.metrics.ports.values()]
+    ports += config.local.ports.values()
     assert all(27000 < port < 27400 for port in ports)
     assert config.local.app
     assert config.local.wan_control == ("127.0.0.1", 27391)

@@ -20,7 +20,7 @@ from tests.stack.stack import private_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "kuroshio-test"
-PACKAGES = ["sitecfg", "replication", "deploy"]
+PACKAGES = ["sitecfg", "replication", "monitoring", "deploy"]
 LIBRARIES = ["annotated_types", "cffi", "cryptography", "pika", "psycopg", "psycopg_binary*", "pydantic*", "supervisor"]
 LIBRARIES += ["_cffi_backend*", "typing_extensions.py", "typing_inspection", "tzdata"]
 

@@ -28,6 +28,8 @@ OPEN_COUNT = "reviews.open"
 OPEN_SHARE, OPEN_SECONDS = 0.005, 15.0
 """The share of its time that a node may spend on the number of open reviews, and how old that may be at most."""
 
+OPEN_OLDEST, OLDEST_SECONDS = "reviews.oldest", 300.0
+
 OPEN_MOST = 99
 CUSTOMERS_MOST = 50
 RECORDS_MOST = 5000
@@ -74,6 +76,18 @@ def _count_open() -> int:
         return conflicts().count_open(most=OPEN_MOST + 1)
     except NotInitialisedError:
         return 0
+
+
+def get_oldest_open() -> datetime | None:
+    """Since when the oldest of them waits; looked up no more often than they change in days."""
+    return cache.get_or_set(OPEN_OLDEST, _get_oldest_open, OLDEST_SECONDS)
+
+
+def _get_oldest_open() -> datetime | None:
+    try:
+        return conflicts().oldest_open()
+    except NotInitialisedError:
+        return None
 
 
 def get_page(asked: Asked, *, mark: str) -> Page:
