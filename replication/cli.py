@@ -23,6 +23,7 @@ UNABLE = 2
 _DAEMONS = {
     "capture": "read this site's changes from its WAL and publish them to its broker",
     "apply": "read the peers' changes from their brokers and apply them here",
+    "control": "answer what peers ask of this site, and compare its tables with theirs in the background",
 }
 
 

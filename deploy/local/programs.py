@@ -1,4 +1,5 @@
-"""What the supervisor runs, by name: `<site>-postgres`, `-broker`, `-capture`, `-apply`, `-web`; `epmd`, `wan`."""
+"""What the supervisor runs, by name: `<site>-postgres`, `-broker`, `-capture`, `-apply`, `-control`, `-web`; `epmd`,
+`wan`."""
 
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from sitecfg.config import ENVIRONMENT
 EPMD = "epmd"
 WAN = "wan"
 INFRASTRUCTURE = ("postgres", "broker")
-DAEMONS = ("capture", "apply")
+DAEMONS = ("capture", "apply", "control")
 WEB = "web"
 
 WEB_THREADS = 8

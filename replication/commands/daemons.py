@@ -1,4 +1,4 @@
-"""``capture`` and ``apply``: the two daemons of a site, each in a process of its own."""
+"""``capture``, ``apply`` and ``control``: the daemons of a site, each in a process of its own."""
 
 import argparse
 from importlib import import_module
