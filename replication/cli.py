@@ -24,6 +24,7 @@ _DAEMONS = {
     "capture": "read this site's changes from its WAL and publish them to its broker",
     "apply": "read the peers' changes from their brokers and apply them here",
     "exporter": "show this site's figures to Prometheus",
+    "control": "answer what peers ask of this site, and compare its tables with theirs in the background",
 }
 
 
@@ -68,18 +69,28 @@ def _parser() -> argparse.ArgumentParser:
         made.add_argument("--site", metavar="S", help="this site alone; else every site that answers")
     for name, text in _DAEMONS.items():
         command(name, text, "daemons").add_argument("--site", required=True, metavar="S")
-    _add_questions(command("status", "how every link does"), command("verify", "compare all rows at all sites"))
+    repairing = command("repair", "make rows alike again that differ: first a plan, then its application")
+    doing = repairing.add_mutually_exclusive_group(required=True)
+    doing.add_argument("--plan", type=Path, metavar="FILE", help="compare all sites and write what would be done")
+    doing.add_argument("--apply", type=Path, metavar="FILE", help="have it done, unless a row has changed since")
+    _add_questions(
+        command("status", "how every link does"), command("verify", "compare all rows at all sites"), repairing
+    )
     waiting = command("wait", "wait until all that is committed now is applied everywhere")
     waiting.add_argument("--timeout", type=_seconds, required=True, metavar="S")
     return parser
 
 
-def _add_questions(status: argparse.ArgumentParser, verify: argparse.ArgumentParser) -> None:
+def _add_questions(
+    status: argparse.ArgumentParser, verify: argparse.ArgumentParser, repair: argparse.ArgumentParser
+) -> None:
     for made in (status, verify):
         made.add_argument("--json", action="store_true", help="as one JSON object")
-    verify.add_argument(
-        "--timeout", type=_seconds, default=60.0, metavar="S", help="wait this long for the links to catch up (60)"
-    )
+    for made in (verify, repair):
+        made.add_argument(
+            "--timeout", type=_seconds, default=60.0, metavar="S", help="wait this long for the links to catch up (60)"
+        )
+    verify.add_argument("--background", action="store_true", help="what the sites found by themselves; have them look")
 
 
 def _seconds(text: str) -> float:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from replication.audience import deciding
+from replication.core.merge import RowRules
 from replication.errors import RulesUnknownError, UsageError
 from replication.postgres.catalog import Table
 from replication.postgres.connect import Connection
@@ -62,6 +63,14 @@ def rules_for(
     renamed = {"renamed": dict(rules.renamed)} if rules.renamed else {}
     audience, standing = audience_of(rules), standing_of(rules)
     return {"owner": rules.owner, "columns": columns, **renamed, **claims, **audience, **standing}
+
+
+def row_rules(table: Table, rules: Rules) -> RowRules:
+    """The rules of a table, as the merge wants them."""
+    declared = rules.table(str(table))
+    columns = {name: declared.column(name).rule for name in table.values}
+    earlier = {name: rule.earlier for name, rule in declared.columns.items() if rule.generation > 1}
+    return RowRules(columns, declared.delete, earlier, declared.parents)
 
 
 def standing_of(rules: TableRules) -> Standing:

@@ -8,6 +8,7 @@
     │   └── BrokerUnavailable     the broker did not answer, or the connection broke
     │       ├── StreamMissing     the stream that was asked for is not there (wiped, or a new incarnation)
     │       └── StreamDown        it is there, and the broker cannot serve it: it starts, or the log is damaged
+    ├── RefusedError          another site was asked, and said no, and why: whoever asked decides
     ├── DecodeError           the stream stops, unacknowledged
     │   └── SignatureError        a message that its named origin did not sign: refused, counted, alarmed
     ├── ApplyError            one change is set aside; the others go on
@@ -41,6 +42,10 @@ class StreamMissing(BrokerUnavailable):
 
 class StreamDown(BrokerUnavailable):
     """The stream exists and the broker cannot serve it: while it starts, or for ever if its log is damaged."""
+
+
+class RefusedError(KuroshioError):
+    """Another site was asked over the control plane and refused; the message is its reason."""
 
 
 class DecodeError(KuroshioError):

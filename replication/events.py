@@ -27,11 +27,18 @@ BATCH_BISECTED = "batch_bisected"
 WIDENING_SENT = "widening_sent"
 CONFLICTS_RECORDED = "conflicts_recorded"
 DERIVED_ANEW = "derived_anew"
+CONTROL_STARTED = "control_started"
+CONTROL_INTERRUPTED = "control_interrupted"
+LETTER_REFUSED = "letter_refused"
+TABLE_VERIFIED = "table_verified"
+ROWS_SENT_AGAIN = "rows_sent_again"
 
 
 def configure(**context: Any) -> None:
     """Log everything of ours in one form; ``context`` stands in every line."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s")
+    for library in ("amqp", "kombu"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     logging.getLogger("pika").setLevel(logging.CRITICAL)  # what it says, our own events say with the reason
     structlog.configure(
         processors=[

@@ -81,24 +81,26 @@ def set_aside(sites: Sites) -> dict[str, int]:
 
 def _missing(sites: Sites, marks: Sequence[Mark]) -> list[tuple[Mark, str, int | None]]:
     """The links that have not passed: the mark, the reader, and how many bytes are missing."""
-    lineages = {name: _lineage(connection) for name, connection in sites.items()}
+    lineages = {name: lineage(connection) for name, connection in sites.items()}
     missing: list[tuple[Mark, str, int | None]] = []
     for reader, connection in sites.items():
-        applied = _applied(connection)
+        positions = applied(connection)
         for at in marks:
-            incarnation, lsn = applied.get(at.origin, ("", 0))
+            incarnation, lsn = positions.get(at.origin, ("", 0))
             known = incarnation in lineages[at.origin]
             if at.origin != reader and not (known and lsn >= at.lsn):
                 missing.append((at, reader, at.lsn - lsn if known else None))
     return missing
 
 
-def _lineage(connection: Connection) -> set[str]:
+def lineage(connection: Connection) -> set[str]:
+    """The logs of a site's LSN space."""
     row = connection.execute("SELECT lineage FROM kuroshio.site").fetchone()
     return {str(name) for name, _ in row[0]} if row else set()  # type: ignore[attr-defined]
 
 
-def _applied(connection: Connection) -> dict[str, tuple[str, int]]:
+def applied(connection: Connection) -> dict[str, tuple[str, int]]:
+    """Origin -> in which log, and up to where, it is applied at a site."""
     rows = connection.execute("SELECT origin, incarnation, lsn::text FROM kuroshio.position").fetchall()
     return {str(origin): (str(incarnation), parse_lsn(str(lsn))) for origin, incarnation, lsn in rows}
 

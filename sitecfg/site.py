@@ -104,6 +104,12 @@ class Limits(Table):
     stream_retention_days: Annotated[StrictInt, Field(ge=1, le=3650)] = 14
     clock_ahead_seconds: Annotated[StrictInt, Field(ge=1, le=86400)] = 60
     message_seconds: Annotated[StrictInt, Field(ge=1, le=3600)] = 5
+    verify_hours: Annotated[StrictInt, Field(ge=1, le=8760)] = Field(
+        default=24, description="how often each table is compared with each peer's in the background"
+    )
+    verify_rows_per_second: Annotated[StrictInt, Field(ge=1)] = Field(
+        default=20_000, description="how fast that may go; of a line it takes a tenth"
+    )
 
 
 class Peer(Table):

@@ -1,5 +1,5 @@
-"""What the supervisor runs, by name: `<site>-postgres`, `-broker`, `-capture`, `-apply`, `-web`; `epmd`, `wan`; and,
-where the sites are watched, `<site>-exporter`, `-postgres-exporter`; `prometheus`, `alertmanager`, `mailbox`.
+"""What the supervisor runs, by name: `<site>-postgres`, `-broker`, `-capture`, `-apply`, `-control`, `-web`; `epmd`,
+`wan`; and to watch the sites `<site>-exporter`, `-postgres-exporter`, `prometheus`, `alertmanager`, `mailbox`.
 """
 
 import sys
@@ -17,7 +17,7 @@ from sitecfg.shapes import LOOPBACK
 EPMD = "epmd"
 WAN = "wan"
 INFRASTRUCTURE = ("postgres", "broker")
-DAEMONS = ("capture", "apply")
+DAEMONS = ("capture", "apply", "control")
 WEB = "web"
 
 WEB_THREADS = 8

@@ -7,6 +7,7 @@ Streams need no plugin. Users come from a definitions file that is read at every
 import base64
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pika
 from deploy.local import broker_home
 from deploy.local.layout import Layout, is_taken, put
 from replication.audience import view_for
+from replication.broker.names import control_name
 from sitecfg import Config, Site
 from sitecfg.secrets import read_secret
 
@@ -112,8 +114,8 @@ def _settings(site: Site, folder: Path) -> str:
 
 
 def _definitions(site: Site, config: Config) -> dict[str, Any]:
-    """The site's own daemons may do all. A peer's user may read the streams that are made for the peer, and do nothing
-    else; where several peers have one user, those of all of them."""
+    """The site's own daemons may do all. A peer's user may read the streams that are made for the peer, write what it
+    asks to the control plane's exchange, and nothing else; where several peers have one user, what all of them may."""
     vhost, own = site.broker.vhost, site.broker.user
     peers = {name: other.peers[site.name] for name, other in config.sites.items() if site.name in other.peers}
     passwords = {peer.user: peer.password_file for peer in peers.values()} | {own: site.broker.password_file}
@@ -126,7 +128,7 @@ def _definitions(site: Site, config: Config) -> dict[str, Any]:
         "vhosts": [{"name": vhost}],
         "users": [_user(name, read_secret(path)) for name, path in passwords.items()],
         "permissions": [
-            {"user": name, "vhost": vhost, **(everything if name == own else _reading(streams[name]))}
+            {"user": name, "vhost": vhost, **(everything if name == own else _of_a_peer(site, streams[name]))}
             for name in passwords
         ],
     }
@@ -138,8 +140,9 @@ def _streams(site: Site, config: Config, peer: str) -> str:
     return rf"{site.name}\.(incarnations\.[0-9]+|[0-9a-f]+\.{view}\.(live|packed))$" if view else ""
 
 
-def _reading(streams: str) -> dict[str, str]:
-    return {"configure": "", "write": "", "read": rf"^kuroshio\.({streams})"}
+def _of_a_peer(site: Site, streams: str) -> dict[str, str]:
+    asks = re.escape(control_name(site.name))
+    return {"configure": "", "write": f"^{asks}$", "read": rf"^kuroshio\.(?!control\.)({streams})"}
 
 
 def _user(name: str, password: str) -> dict[str, Any]:

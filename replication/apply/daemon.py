@@ -1,7 +1,5 @@
 """The apply daemon: a reader thread for each peer, and the writer in the main thread."""
 
-import os
-import threading
 from functools import partial
 
 import psycopg
@@ -13,6 +11,7 @@ from replication.audience import view_for
 from replication.clock import pause
 from replication.keys import verifier
 from replication.postgres.applying import Reading
+from replication.threads import die_together
 from sitecfg import Config, Site
 
 _OPEN_PAUSE_SECONDS = 1.0
@@ -20,7 +19,7 @@ _OPEN_PAUSE_SECONDS = 1.0
 
 def run(config: Config, site: Site) -> None:
     """Apply until the process is ended."""
-    threading.excepthook = _end
+    die_together()
     metrics.expect(site.peers)
     metrics.serve(site.metrics.apply_port, metrics.APPLY)
     verify = verifier(config, site)
@@ -45,9 +44,3 @@ def _open(writer: Writer) -> None:
             pause(_OPEN_PAUSE_SECONDS)
         else:
             return
-
-
-def _end(death: threading.ExceptHookArgs) -> None:
-    """A reader died of what nobody expected. The others must not hide it: the supervisor starts all of us again."""
-    threading.__excepthook__(death)
-    os._exit(1)

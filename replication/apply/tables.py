@@ -10,6 +10,7 @@ from replication.core.claims import UniqueKey
 from replication.core.merge import RowRules
 from replication.core.rules import RAISES_EPOCH
 from replication.core.widening import Widening
+from replication.definitions import row_rules
 from replication.errors import UsageError
 from replication.postgres import claims
 from replication.postgres.catalog import ForeignKey, Table, describe
@@ -70,10 +71,7 @@ class Tables:
         """The rules of a table, as the merge wants them."""
         found = self._rules.get(table.qualified)
         if found is None:
-            declared = self.declared.table(str(table))
-            columns = {name: declared.column(name).rule for name in table.values}
-            earlier = {name: rule.earlier for name, rule in declared.columns.items() if rule.generation > 1}
-            found = self._rules[table.qualified] = RowRules(columns, declared.delete, earlier, declared.parents)
+            found = self._rules[table.qualified] = row_rules(table, self.declared)
         return found
 
     def residence(self, table: Table) -> Residence | None:

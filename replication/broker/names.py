@@ -23,3 +23,13 @@ def directory_name(site: str, number: int = 0) -> str:
     It is numbered because a stream whose log is damaged may be neither read nor deleted: then the next one is used.
     """
     return f"kuroshio.{site}.incarnations.{number}"
+
+
+def control_name(site: str) -> str:
+    """Name the exchange to which peers write what they ask of a site, and the queue where the site finds it."""
+    return f"kuroshio.control.{site}"
+
+
+REPLIES = "amq.rabbitmq.reply-to"
+"""Who asks reads the answers here: RabbitMQ's direct reply-to, which needs no queue and no permission, and is nobody
+else's (https://www.rabbitmq.com/docs/direct-reply-to)."""

@@ -1,4 +1,4 @@
-"""``capture``, ``apply`` and ``exporter``: the daemons of a site, each in a process of its own."""
+"""``capture``, ``apply``, ``control`` and ``exporter``: the daemons of a site, each in a process of its own."""
 
 import argparse
 from importlib import import_module

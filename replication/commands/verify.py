@@ -1,9 +1,12 @@
-"""``verify``: are the replicated tables of all sites equal, row by row?"""
+"""``verify``: are the replicated tables of all sites equal, row by row? With ``--background``, each site is told to
+look for itself, over the bus, and what they found last is shown."""
 
 import argparse
 import json
 import sys
 
+from replication.operators import who
+from replication.postgres import verifications
 from replication.postgres.connect import Connection
 from replication.sites import Reached, at_each, chosen, reach
 from replication.verify.comparison import compare
@@ -16,8 +19,10 @@ EQUAL, DIFFERING, UNDECIDED = 0, 1, 2
 
 def run(config: Config, options: argparse.Namespace) -> int:
     """0: equal. 1: differing, and what. 2: it could not be told, and why."""
+    if options.background:
+        return _background(config)
     with reach(chosen(config, None), purpose="verify") as reached:
-        report = _verified(reached, config, options.timeout)
+        report = verified(reached, config, options.timeout)
     if options.json:
         print(json.dumps(report.as_json(), indent=2, ensure_ascii=False))
     else:
@@ -25,13 +30,25 @@ def run(config: Config, options: argparse.Namespace) -> int:
     return {True: EQUAL, False: DIFFERING, None: UNDECIDED}[report.equal]
 
 
-def _verified(reached: Reached, config: Config, timeout: float) -> Report:
-    """A site that does not answer leaves it open whether all are equal: nothing is compared then."""
+def verified(reached: Reached, config: Config, timeout: float) -> Report:
+    """Compare all sites. One that does not answer leaves it open whether all are equal: nothing is compared then."""
     if reached.unreachable:
         return Report(unreachable=dict(reached.unreachable))
     at_each(reached.connections, _give_room)
     sites = reached.connections
     return compare(sites, lambda: [f"behind: {link}" for link in wait(sites, timeout)], config.rules)
+
+
+def _background(config: Config) -> int:
+    with reach(chosen(config, None), purpose="verify") as reached:
+        for site, connection in reached.connections.items():
+            for known in verifications.known(connection):
+                print(f"{site}: {known}")
+            verifications.ask(connection, who())
+        for site, reason in reached.unreachable.items():
+            print(f"{site}: not reached: {reason}", file=sys.stderr)
+    print("asked to look again; the same command shows what was found")
+    return UNDECIDED if reached.unreachable else EQUAL
 
 
 def _give_room(connection: Connection) -> None:

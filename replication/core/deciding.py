@@ -50,8 +50,9 @@ def decide(
 
 
 def _unfilled(row: Row, change: Change, rules: RowRules) -> Row:
-    """The row without the cells that stand under the stamp of this insert with another value, and that nobody wrote."""
-    if change.op != "I" or row.life != change.life:
+    """The row without the cells that stand under the stamp of this insert with another value, and that nobody wrote. A
+    whole row is what a site has and not what the insert said: of two values of one stamp, the rule's order decides."""
+    if change.op != "I" or change.is_whole or row.life != change.life:
         return row
     filled = {
         name

@@ -99,6 +99,12 @@ def note_owed(
     return sites
 
 
+def note_again(connection: Connection, table: Table, key: Key, row: Row, rules: RowRules, views: Sequence[str]) -> None:
+    """Have capture send a row as it stands here to whoever reads one of these views and may have it: for a repair."""
+    if row.known or row.deleted:
+        _note(connection, table, key, row, rules, list(views))
+
+
 def _note(connection: Connection, table: Table, key: Key, row: Row, rules: RowRules, before: Sequence[object]) -> None:
     cells = {name: None if cell.value is None else cell.value.decode() for name, cell in row.cells.items()}
     common = (*table.qualified, _texts(key), row.life)

@@ -15,10 +15,11 @@ from collections.abc import Callable, Mapping
 from psycopg import sql
 
 from replication.errors import UsageError
-from replication.postgres.catalog import Quoted, Table, describe
+from replication.postgres.catalog import Quoted, Table
 from replication.postgres.connect import Connection
 from replication.postgres.residency import hidden_rows, shown_rows
 from replication.sites import at_each
+from replication.verify.between import dropped, enlisted
 from replication.verify.digests import Digests
 from replication.verify.exposure import exposures
 from replication.verify.report import Difference, ParkedChange, Report, TableResult
@@ -63,7 +64,7 @@ def _agreed(sites: Sites, name: Name, report: Report) -> Table | None:
     label, lacking, found = ".".join(name), {}, {}
     for site, connection in sites.items():
         try:
-            found[site] = _require_enlisted(connection, name)
+            found[site] = enlisted(connection, name)
         except UsageError as fault:
             lacking[site] = str(fault)
     definitions = {
@@ -78,27 +79,19 @@ def _agreed(sites: Sites, name: Name, report: Report) -> Table | None:
     return next(iter(found.values()))
 
 
-def _require_enlisted(connection: Connection, name: Name) -> Table:
-    query = "SELECT FROM kuroshio.replicated_table WHERE nspname = %s AND relname = %s"
-    if connection.execute(query, name).fetchone() is None:
-        raise UsageError("not under replication here: run python -m replication add-table")
-    return describe(connection, *name)
-
-
 def _dropped(sites: Sites, table: Table) -> tuple[str, ...]:
     """The columns that some site has dropped."""
-    query = "SELECT unnest(dropped) FROM kuroshio.replicated_table WHERE nspname = %s AND relname = %s"
-    lists = at_each(sites, lambda connection: connection.execute(query, table.qualified).fetchall())
-    return tuple(sorted({str(name) for rows in lists.values() for (name,) in rows}))
+    found = at_each(sites, lambda connection: dropped(connection, table))
+    return tuple(sorted(set().union(*found.values())))
 
 
 def _compare_table(sites: Sites, table: Table, fence: Fence, report: Report, audience: Entitled | None) -> None:
     total = report.tables[str(table)] = TableResult()
     everywhere = [Scope(tuple(sites))]
     scopes = everywhere if audience is None else list(audience.scopes(shown_rows(table)))
-    dropped = _dropped(sites, table)
+    gone = _dropped(sites, table)
     for scope in scopes:
-        digests = Digests(table, scope.stamped, dropped, scope.columns, scope.rows)
+        digests = Digests(table, scope.stamped, gone, scope.columns, scope.rows)
         result = _compare_scope({name: sites[name] for name in scope.sites}, digests, fence, report)
         total.differing += result.differing
         for name, rows in result.rows.items() if scope.stamped else ():

@@ -74,18 +74,18 @@ class Digests:
         """The table's buckets that hold any row."""
         parts = [*self._columns, self._stamps] if self.stamped else self._columns
         digest = sql.SQL("md5(ROW({})::text)").format(sql.SQL(", ").join(parts))
-        query = sql.SQL(_BUCKETS).format(place=self._place, digest=digest, table=self.table.quoted, rows=self._rows)
+        query = sql.SQL(_BUCKETS).format(place=self._place, digest=digest, table=self.table.quoted, rows=self.condition)
         return {str(name): Bucket(int(str(rows)), str(found)) for name, rows, found in connection.execute(query, ())}
 
     def rows(self, connection: Connection, buckets: Sequence[str]) -> Generator[RowDigest, None, None]:
         """The rows of these buckets, in the order of their places."""
         query = sql.SQL(_ROWS).format(
             place=self._place,
-            key=self._key,
+            key=self.key,
             data=sql.SQL("md5(ROW({})::text)").format(sql.SQL(", ").join(self._columns)),
             stamps=sql.SQL("md5(({})::text)").format(self._stamps) if self.stamped else sql.SQL("''"),
             table=self.table.quoted,
-            rows=self._rows,
+            rows=self.condition,
         )
         with connection.transaction(), closing(connection.cursor("kuroshio_rows")) as cursor:
             cursor.itersize = _FETCH_ROWS
@@ -109,12 +109,19 @@ class Digests:
         return None if row is None else dict(zip(names, map(str, row), strict=False))
 
     @property
-    def _key(self) -> sql.Composed:
+    def key(self) -> sql.Composed:
+        """A row's key as text, an array."""
         return sql.SQL("ARRAY[{}]").format(sql.SQL(", ").join(map(_text, self.table.key)))
 
     @property
+    def number(self) -> sql.Composed:
+        """A row's digest as 64 bits, its key among what it is of."""
+        parts = [self.key, *self._columns, *([self._stamps] if self.stamped else [])]
+        return sql.SQL("('x' || left(md5(ROW({})::text), 16))::bit(64)::bigint").format(sql.SQL(", ").join(parts))
+
+    @property
     def _place(self) -> sql.Composed:
-        return sql.SQL("md5(({})::text)").format(self._key)
+        return sql.SQL("md5(({})::text)").format(self.key)
 
     @property
     def _columns(self) -> list[sql.Composable]:
@@ -122,7 +129,8 @@ class Digests:
         return [_text(self.table.renamed.get(name, name)) for name in counted]
 
     @property
-    def _rows(self) -> sql.Composable:
+    def condition(self) -> sql.Composable:
+        """Of the rows that count."""
         return self.where or sql.SQL("true")
 
     @property
@@ -145,7 +153,7 @@ class Digests:
         parts: list[sql.Composable] = [
             sql.SQL("{} = %s::{}").format(Quoted(name), sql.SQL(self.table.types[name])) for name in self.table.key
         ]
-        return sql.SQL(" AND ").join([*parts, sql.SQL("{} = %s").format(self._key)])
+        return sql.SQL(" AND ").join([*parts, sql.SQL("{} = %s").format(self.key)])
 
 
 def bucket_of(place: str) -> str:

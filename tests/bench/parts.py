@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.bench import catch_up, conflicts, latency, memory, simulation, stamps, thin, write_cost
+from tests.bench import catch_up, conflicts, latency, memory, repair, simulation, stamps, thin, write_cost
 from tests.bench.figures import Measured
 
 
@@ -42,6 +42,7 @@ LONG = (
     Part(
         "scenarios", simulation.SCENARIO_KEYS, simulation.measure_scenarios, simulation.SCENARIO_ORDERS, "orders a file"
     ),
+    Part("repair", repair.KEYS, repair.measure, repair.ROWS, "rows"),
     Part("memory-updates", memory.UPDATE_KEYS, memory.measure_updates, memory.ROWS, "rows"),
 )
 """`make bench-long`: parts that were measured at the present commit are passed over."""

@@ -1,5 +1,7 @@
 """What waits, and what need not."""
 
+from dataclasses import replace
+
 from replication.core.changes import Author, Change
 from replication.core.deciding import Decision, decide
 from replication.core.merge import Row, RowRules
@@ -66,3 +68,14 @@ def test_what_an_insert_says_replaces_what_an_added_column_was_filled_with() -> 
 def test_what_was_written_since_stays() -> None:
     written = Cell(Stamp(0, 0, moment(6, 1)), b"6")
     assert deciding(Row(1, moment(5, 2), cells={"a": written}), change("I", 5)).row.cells["a"] == written
+
+
+def test_two_sites_with_different_values_of_one_write_agree_once_each_has_the_others_row() -> None:
+    """A whole row is not the insert's word, so neither takes the other's for it: they would only swap."""
+    at = moment(5, 2)
+    rows = [Row(1, at, cells={"a": Cell(Stamp(0, 0, at), value)}).hearing(at) for value in (b"4", b"5")]
+    sent = [replace(change("I", 5), cells={"a": row.cells["a"].value}, is_whole=True, seen=at) for row in rows]
+    assert [deciding(row, other).row.cells["a"].value for row, other in zip(rows, reversed(sent), strict=True)] == [
+        b"5",
+        b"5",
+    ]

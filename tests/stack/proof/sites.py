@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import psycopg
 
 from deploy.local.layout import ROOT
+from deploy.local.programs import DAEMONS
 from deploy.local.stack import Stack
 from tests.stack.stack import running_stack
 
@@ -115,7 +116,7 @@ class Sites:
         """The daemons' last words, for who reads why a test failed."""
         lines = []
         for path in sorted(self.stack.layout.state.glob("*/log/*.log")):
-            if path.stem in ("capture", "apply"):
+            if path.stem in DAEMONS:
                 lines += [f"--- {path.parent.parent.name} {path.stem}", *path.read_text().splitlines()[-6:]]
         return "\n".join(line[:400] for line in lines)
 

@@ -1,0 +1,1 @@
+"""Makes rows alike again that differ though nothing is on its way: through the rules, keeping stamps (README.md)."""
