@@ -9,9 +9,11 @@ wanted: the daemons' libraries take longer to load than most commands run.
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import psycopg
 
@@ -19,6 +21,14 @@ from replication.errors import KuroshioError
 from sitecfg import ConfigError, load
 
 UNABLE = 2
+_WATCH_SECONDS = 2.0
+
+_REQUESTS = {
+    "retry": "try a change that waits once more, now",
+    "edit": "write other values than a change that waits, so that this site can take it",
+    "discard": "give a change up at a site; the record keeps it",
+    "restore": "have a discarded change wait again",
+}
 
 _DAEMONS = {
     "capture": "read this site's changes from its WAL and publish them to its broker",
@@ -69,28 +79,55 @@ def _parser() -> argparse.ArgumentParser:
         made.add_argument("--site", metavar="S", help="this site alone; else every site that answers")
     for name, text in _DAEMONS.items():
         command(name, text, "daemons").add_argument("--site", required=True, metavar="S")
-    repairing = command("repair", "make rows alike again that differ: first a plan, then its application")
-    doing = repairing.add_mutually_exclusive_group(required=True)
+    repair = command("repair", "make rows alike again that differ: first a plan, then its application")
+    doing = repair.add_mutually_exclusive_group(required=True)
     doing.add_argument("--plan", type=Path, metavar="FILE", help="compare all sites and write what would be done")
     doing.add_argument("--apply", type=Path, metavar="FILE", help="have it done, unless a row has changed since")
-    _add_questions(
-        command("status", "how every link does"), command("verify", "compare all rows at all sites"), repairing
-    )
+    _add_looks(command("status", "how every link does"), command("top", "the same, drawn again and again", "status"))
+    _add_comparing(command("verify", "compare all rows at all sites"), repair)
+    _add_parked(command)
     waiting = command("wait", "wait until all that is committed now is applied everywhere")
     waiting.add_argument("--timeout", type=_seconds, required=True, metavar="S")
     return parser
 
 
-def _add_questions(
-    status: argparse.ArgumentParser, verify: argparse.ArgumentParser, repair: argparse.ArgumentParser
-) -> None:
-    for made in (status, verify):
-        made.add_argument("--json", action="store_true", help="as one JSON object")
+def _add_looks(status: argparse.ArgumentParser, top: argparse.ArgumentParser) -> None:
+    """``top`` is ``status --watch``."""
+    again: dict[str, Any] = {"type": _seconds, "metavar": "S", "help": "again and again, every S seconds (2)"}
+    status.add_argument("--watch", nargs="?", const=_WATCH_SECONDS, **again)
+    top.add_argument("--every", dest="watch", default=_WATCH_SECONDS, **again)
+    for made in (status, top):
+        made.add_argument("--json", action="store_true", help="as one JSON object; a line each, where there are many")
+
+
+def _add_comparing(verify: argparse.ArgumentParser, repair: argparse.ArgumentParser) -> None:
+    verify.add_argument("--json", action="store_true", help="as one JSON object")
+    verify.add_argument("--background", action="store_true", help="what the sites found by themselves; have them look")
     for made in (verify, repair):
         made.add_argument(
             "--timeout", type=_seconds, default=60.0, metavar="S", help="wait this long for the links to catch up (60)"
         )
-    verify.add_argument("--background", action="store_true", help="what the sites found by themselves; have them look")
+
+
+def _add_parked(command: Callable[..., argparse.ArgumentParser]) -> None:
+    """What waits at a site, what to do about it, and what was done."""
+    parked, log = command("parked", "the changes that wait, with their ids"), command("log", "what operators did")
+    for made in (parked, log):
+        made.add_argument("--site", metavar="S", help="this site alone; else every site")
+        made.add_argument("--most", type=int, default=50, metavar="N", help="of each site (50)")
+        made.add_argument("--json", action="store_true", help="as one JSON object")
+    for name, text in _REQUESTS.items():
+        made = command(name, text, "asking")
+        made.add_argument("--site", required=True, metavar="S")
+        made.add_argument("--why", default="", required=name == "discard", metavar="TEXT", help="for the record")
+        if name == "restore":
+            made.add_argument("request", type=UUID, metavar="ID", help="of the record that discarded it, as log says")
+        else:
+            made.add_argument("id", type=int, metavar="ID", help="of the change, as parked says")
+        if name == "edit":
+            made.add_argument(
+                "--set", action="append", required=True, metavar="COLUMN=VALUE", help="COLUMN alone: NULL"
+            )
 
 
 def _seconds(text: str) -> float:

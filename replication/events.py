@@ -32,6 +32,7 @@ CONTROL_INTERRUPTED = "control_interrupted"
 LETTER_REFUSED = "letter_refused"
 TABLE_VERIFIED = "table_verified"
 ROWS_SENT_AGAIN = "rows_sent_again"
+REQUEST_ANSWERED = "request_answered"
 
 
 def configure(**context: Any) -> None:

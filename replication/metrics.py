@@ -26,7 +26,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 ADDRESS = "127.0.0.1"
-disable_created_metrics()  # the process' own start says as much
+disable_created_metrics()  # type: ignore[no-untyped-call]  # the process' own start says as much
 CAPTURE, APPLY, WEB, SITE = (CollectorRegistry() for _ in range(4))
 
 

@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "crm.reviews",
     "crm.reports",
     "crm.node",
+    "crm.ops",
     "crm.demo",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -8,6 +8,7 @@ from crm.activities import views as activities
 from crm.catalog import views as catalog
 from crm.customers import views as customers
 from crm.node import views as node
+from crm.ops import views as ops
 from crm.reports import views as reports
 from crm.reviews import views as reviews
 from crm.sales import views as sales
@@ -51,6 +52,16 @@ urlpatterns = [
     path("health/figures", node.health_figures, name="health_figures"),
     path("health/map", node.health_map, name="health_map"),
     path("lines", node.lines, name="lines"),
+    path("operations", ops.console, name="ops"),
+    path("operations/figures", ops.figures, name="ops_figures"),
+    path("operations/history", ops.past, name="ops_past"),
+    path("operations/links/<slug:origin>/<slug:reader>", ops.link, name="ops_link"),
+    path("operations/positions", ops.positions, name="ops_positions"),
+    path("operations/waiting", ops.waiting_list, name="ops_waiting"),
+    path("operations/waiting/<int:parked>", ops.change, name="ops_change"),
+    path("operations/comparing", ops.comparing, name="ops_comparing"),
+    path("operations/log", ops.log, name="ops_log"),
+    path("operations/log/<uuid:key>/restore", ops.restore, name="ops_restore"),
 ]
 
 handler403 = "crm.core.views.forbidden"

@@ -20,6 +20,8 @@ from replication.apply.applier import Applier, is_of_the_moment
 from replication.apply.deriving import Deriver
 from replication.apply.incoming import Incoming
 from replication.apply.merging import Merger
+from replication.apply.obeying import Obedience
+from replication.apply.sampling import Sampler
 from replication.apply.sections import unapplied
 from replication.apply.sharing import Sharing
 from replication.apply.tables import Tables
@@ -68,6 +70,8 @@ class Writer:
         self._applier: Applier
         self._sharing: Sharing
         self._deriver: Deriver
+        self._sampler: Sampler
+        self._obedience: Obedience
         self.places: dict[str, Place] = {}
         self.rules_known: frozenset[str] = frozenset()
         self._next_tick = self._next_collect = self._next_parked = self._next_settle = 0.0
@@ -94,6 +98,8 @@ class Writer:
         self._applier = Applier(connection, tables, merger, FastRows(), ahead)
         self._sharing = Sharing(connection, self._config, self._site.name, tables, merger)
         self._deriver = Deriver(connection, merger, self._config.rules)
+        self._sampler = Sampler(connection, self._site.name, self._numbers)
+        self._obedience = Obedience(connection, self._site.dsn(), self._applier, self._numbers, self._retry)
         self._connection = connection
         self._lock_seconds = 0.0
         self._horizon = None
@@ -279,6 +285,8 @@ class Writer:
             self._next_settle = now + _SETTLE_SECONDS
             self._settle()
         self._sharing.step()
+        self._sampler.step()
+        self._obedience.step()
         if now >= self._next_parked:
             self._next_parked = now + _RETRY_PARKED_SECONDS
             self._retry_parked()

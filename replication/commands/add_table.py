@@ -5,6 +5,8 @@ import sys
 
 from replication.enlisting import Enlisting
 from replication.errors import UsageError
+from replication.operators import who
+from replication.requests import note
 from replication.sites import chosen, reach
 from sitecfg import Config
 
@@ -18,6 +20,8 @@ def run(config: Config, options: argparse.Namespace) -> int:
             raise UsageError(f"nothing was done: not reached: {reasons}")
         for line in Enlisting(config, reached.connections, acting).add(options.tables):
             print(line)
+        for site in acting:
+            note(reached.connections[site], "add-table", ", ".join(options.tables), by=who(), outcome="done")
     missed = [name for name in reached.unreachable if options.site in (None, name)]
     for name in missed:
         print(f"{name}: not reached, nothing done: {reached.unreachable[name]}", file=sys.stderr)

@@ -236,12 +236,14 @@ def unpark(connection: Connection, change: Change, tries: int) -> None:
     )
 
 
-def parked(connection: Connection, numbers: Mapping[str, int], limit: int) -> list[tuple[Change, int]]:
-    """The changes that wait, and how often each was tried; those that were tried least first."""
+def parked(
+    connection: Connection, numbers: Mapping[str, int], limit: int, only: int | None = None
+) -> list[tuple[Change, int]]:
+    """The changes that wait, or the one of this id, and how often each was tried; those that were tried least first."""
     rows: list[Any] = connection.execute(
         "SELECT nspname, relname, op::text, key, moment, origin, lsn::text, change, tries FROM kuroshio.parked"
-        " ORDER BY tries, moment LIMIT %s",
-        (limit,),
+        " WHERE %(only)s::bigint IS NULL OR id = %(only)s ORDER BY tries, moment LIMIT %(limit)s",
+        {"only": only, "limit": limit},
     ).fetchall()
     return [
         (from_json((schema, name), op, key, moment, (origin, numbers[origin]), parse_lsn(lsn), body), tries)

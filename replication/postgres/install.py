@@ -45,7 +45,7 @@ def _install_schema(connection: Connection) -> None:
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('kuroshio.install'))")
         connection.execute("SET LOCAL client_min_messages = warning")
-        for script in ("schema.sql", "triggers.sql", "residency.sql", "control.sql"):
+        for script in ("schema.sql", "triggers.sql", "residency.sql", "control.sql", "operations.sql"):
             connection.execute(files(__package__).joinpath(script).read_bytes())
         for (relation,) in connection.execute(
             "SELECT format('%I.%I', nspname, relname) FROM kuroshio.replicated_table"
@@ -118,5 +118,6 @@ def grant_reading(connection: Connection) -> None:
     connection.execute("GRANT USAGE ON SCHEMA kuroshio TO PUBLIC")
     if connection.execute("SELECT FROM pg_roles WHERE rolname = 'app'").fetchone() is not None:
         connection.execute("GRANT SELECT ON ALL TABLES IN SCHEMA kuroshio TO app")
+        connection.execute("GRANT INSERT ON kuroshio.request TO app")  # to ask is all that it may
         connection.execute("GRANT EXECUTE ON FUNCTION pg_replication_origin_session_is_setup() TO app")
         connection.execute("GRANT EXECUTE ON FUNCTION kuroshio.ask_verification(text) TO app")

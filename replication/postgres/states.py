@@ -233,7 +233,7 @@ def _update(
     own = _own_columns(table, row, appearance, rules)
     sets = [sql.SQL("{} = %s::text::{}").format(table.here(name), type_name(table.types[name])) for name in changed]
     sets += [sql.SQL("{} = {}").format(Quoted(name), _own_type(name)) for name in own]
-    query = sql.SQL("UPDATE {} t SET {} WHERE {}").format(table.quoted, sql.SQL(", ").join(sets), _one(table))
+    query = sql.SQL("UPDATE {} t SET {} WHERE {}").format(table.quoted, sql.SQL(", ").join(sets), one_row(table))
     shown = _values(row, appearance)
     values = [_text(shown[name]) for name in changed]
     connection.execute(query, [*values, *own.values(), *map(_text, key)], prepare=True)
@@ -256,10 +256,11 @@ def _own_type(name: str) -> sql.SQL:
 
 def delete(connection: Connection, table: Table, key: Key) -> None:
     """Remove a row that is locked."""
-    connection.execute(sql.SQL("DELETE FROM {} t WHERE {}").format(table.quoted, _one(table)), [*map(_text, key)])
+    connection.execute(sql.SQL("DELETE FROM {} t WHERE {}").format(table.quoted, one_row(table)), [*map(_text, key)])
 
 
-def _one(table: Table) -> sql.Composed:
+def one_row(table: Table) -> sql.Composed:
+    """The condition of one row, ``t``, whose key's texts are parameters."""
     return sql.SQL(" AND ").join(
         sql.SQL("t.{} = %s::text::{}").format(Quoted(name), type_name(table.types[name])) for name in table.key
     )

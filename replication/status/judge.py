@@ -77,6 +77,7 @@ def incoming(own: str, at: Incoming, head: Head, now: datetime) -> LinkView:
         at.commit_time,
         at.heard_at,
         at.reason if at.state == "stopped" else "",
+        at.changes,
     )
 
 
@@ -104,6 +105,7 @@ def said(link: Said, head: Head, now: datetime) -> LinkView:
         _difference(head.lsn, link.lsn),
         link.commit_time,
         link.heard_at,
+        applied_changes=link.changes,
     )
 
 

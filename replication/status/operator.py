@@ -3,32 +3,19 @@
 What a site that does not answer has applied is known from the others' records of its last heartbeats, with their age.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from psycopg.rows import dict_row
-
 from replication.postgres.connect import Connection
 from replication.status import judge
+from replication.status.details import read_details
 from replication.status.judge import Head, Incoming
 from replication.status.local import Facts, read_facts
+from replication.status.outlook import UNKNOWN, Outlook, Sample, look_ahead
+from replication.status.trends import Way, recent_samples
 from replication.status.views import LinkView, NotInitialisedError, SiteView
-
-_DETAIL = """
-SELECT s.incarnation, c.state AS capture_state, c.reason AS capture_reason, c.commit_time AS newest_commit_time,
-       c.changes AS changes_captured, c.updated_at AS capture_recorded_at,
-       (SELECT count(*) FROM kuroshio.tombstone WHERE hidden = '') AS tombstones,
-       (SELECT (pg_current_wal_insert_lsn() - restart_lsn)::bigint FROM pg_replication_slots
-         WHERE slot_name = 'kuroshio') AS slot_retained_bytes
-  FROM kuroshio.site s LEFT JOIN kuroshio.capture c ON true"""
-
-_POSITIONS = """
-SELECT p.origin, p.incarnation, p.lsn::text, p.commit_time, r.state, r.reason, r.lane, r.heard_at,
-       r.updated_at AS recorded_at, r.clock_offset_seconds, r.refused, r.duplicates, r.retries
-  FROM kuroshio.position p FULL JOIN kuroshio.reading r USING (origin) ORDER BY origin"""
-
 
 RECORD_SECONDS = 10.0
 
@@ -56,14 +43,26 @@ class StatusReport:
     sites: Mapping[str, SiteReport]
     unreachable: Mapping[str, str]
     links: tuple[LinkView, ...] = field(default=())
+    outlooks: Mapping[Way, Outlook] = field(default_factory=dict)
+    """From the readers' own samples, of those that answered."""
+
+    @property
+    def now(self) -> datetime | None:
+        """When the figures were read, by the clock of a site that answered; None: none did."""
+        return max((site.view.now for site in self.sites.values()), default=None)
 
     def as_json(self) -> dict[str, Any]:
         """The shape that scripts read. Times are ISO 8601 in UTC."""
         sites = {name: _site_json(report) for name, report in self.sites.items()}
         return {
             "sites": sites | {name: {"reached": False, "reason": why} for name, why in self.unreachable.items()},
-            "links": [_plain(asdict(link)) for link in self.links],
+            "links": [_link_json(link, self.outlooks.get((link.origin, link.reader), UNKNOWN)) for link in self.links],
+            "read_at": None if self.now is None else _text(self.now),
         }
+
+
+def _link_json(link: LinkView, outlook: Outlook) -> dict[str, Any]:
+    return _plain(asdict(link) | asdict(outlook))
 
 
 def _site_json(report: SiteReport) -> dict[str, Any]:
@@ -95,22 +94,23 @@ def read_status(
     facts: dict[str, Facts] = {}
     reports: dict[str, SiteReport] = {}
     missing = dict(unreachable)
+    samples: dict[str, Mapping[Way, Sequence[Sample]]] = {}
     for site, connection in connections.items():
         try:
             facts[site] = read_facts(connection, numbers)
         except NotInitialisedError as fault:
             missing[site] = str(fault)
             continue
-        reports[site] = SiteReport(facts[site].view(list(numbers)), *_details(connection))
+        reports[site] = SiteReport(facts[site].view(list(numbers)), *read_details(connection))
+        samples[site] = recent_samples(connection)
     links = tuple(_link(facts, origin, reader) for origin in numbers for reader in numbers if origin != reader)
-    return StatusReport(reports, missing, links)
-
-
-def _details(connection: Connection) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    with connection.cursor(row_factory=dict_row) as cursor:
-        detail = cursor.execute(_DETAIL).fetchall()[0]
-        positions = {row.pop("origin"): row for row in cursor.execute(_POSITIONS).fetchall()}
-    return detail, positions
+    outlooks = {
+        way: look_ahead(link, samples[link.reader].get(way, ()))
+        for link in links
+        if link.reader in samples
+        for way in [(link.origin, link.reader)]
+    }
+    return StatusReport(reports, missing, links, outlooks)
 
 
 def _link(facts: Mapping[str, Facts], origin: str, reader: str) -> LinkView:

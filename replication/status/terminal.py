@@ -1,25 +1,40 @@
 """Status for a terminal: aligned, coloured where that is wanted, the same words without."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from replication.status.advice import advice
 from replication.status.operator import SiteReport, StatusReport
+from replication.status.outlook import UNKNOWN, Outlook
 from replication.status.views import LinkView
 
 _COLOURS = {"up": "32", "late": "33", "cut": "31", "stopped": "31;1", "unknown": "35"}
-_HEAD = ("link", "state", "lag", "changes behind", "WAL behind", "known")
+_HEAD = ("link", "state", "lag", "changes behind", "WAL behind", "rate", "caught up in", "known")
 _SITE_HEAD = ("site", "capture", "apply", "captured", "slot holds", "conflicts", "parked", "set aside", "tombstones")
 
 
 def render(report: StatusReport, *, colour: bool) -> str:
     """The whole report."""
-    lines = [*_table(_SITE_HEAD, [_site_row(name, site) for name, site in report.sites.items()], {}), ""]
-    states = _COLOURS if colour else {}
-    lines += _table(_HEAD, [_link_row(link, report) for link in report.links], states)
-    lines += ["", "positions (applied up to):", *_positions(report)]
-    problems = list(advice(report))
-    lines += ["", *(f"! {problem}" for problem in problems)] if problems else ["", "all links are up"]
+    lines = [*site_table(report), "", *link_table(report, report.links, colour=colour)]
+    lines += ["", "positions (applied up to):", *_positions(report), "", *problems(report)]
     return "\n".join(lines)
+
+
+def site_table(report: StatusReport) -> Iterator[str]:
+    """A line for each site that answered."""
+    return _table(_SITE_HEAD, [_site_row(name, site) for name, site in report.sites.items()], {})
+
+
+def link_table(report: StatusReport, links: Sequence[LinkView], *, colour: bool) -> Iterator[str]:
+    """A line for each of these links."""
+    rows = [_link_row(link, report.outlooks.get((link.origin, link.reader), UNKNOWN), report.now) for link in links]
+    return _table(_HEAD, rows, _COLOURS if colour else {})
+
+
+def problems(report: StatusReport) -> list[str]:
+    """What to do next, or that there is nothing to do."""
+    found = [f"! {problem}" for problem in advice(report)]
+    return found or ["all links are up"]
 
 
 def _site_row(name: str, site: SiteReport) -> tuple[str, ...]:
@@ -40,19 +55,26 @@ def _site_row(name: str, site: SiteReport) -> tuple[str, ...]:
     )
 
 
-def _link_row(link: LinkView, report: StatusReport) -> tuple[str, ...]:
-    now = max((site.view.now for site in report.sites.values()), default=None)
-    known = (
-        "never" if link.known_at is None or now is None else f"{_seconds((now - link.known_at).total_seconds())} ago"
-    )
+def _link_row(link: LinkView, outlook: Outlook, now: datetime | None) -> tuple[str, ...]:
+    age = None if link.known_at is None or now is None else (now - link.known_at).total_seconds()
     return (
         f"{link.origin} -> {link.reader}",
         link.state,
         "-" if link.lag_seconds is None else _seconds(link.lag_seconds),
         "-" if link.backlog_changes is None else f"{link.backlog_changes:,}",
         _bytes(link.backlog_bytes),
-        known,
+        "-" if outlook.rate is None else f"{outlook.rate:,.1f}/s",
+        _catching_up(outlook),
+        "never" if age is None else f"{_seconds(age)} ago",
     )
+
+
+def _catching_up(outlook: Outlook) -> str:
+    if outlook.grows:
+        return "never so"
+    if outlook.catch_up_seconds is None:
+        return "unknown"
+    return _seconds(outlook.catch_up_seconds) if outlook.catch_up_seconds else "-"
 
 
 def _positions(report: StatusReport) -> Iterator[str]:

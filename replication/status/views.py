@@ -35,6 +35,8 @@ class LinkView:
     """When this was true: the origin was last heard by this site, or the reader said so; None: never."""
     reason: str = ""
     """Why the link stopped."""
+    applied_changes: int | None = None
+    """Of the origin's life, as of ``known_at``: two of them a while apart are a rate."""
 
 
 @dataclass(frozen=True, slots=True)

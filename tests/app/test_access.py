@@ -9,13 +9,14 @@ from tests.app.conftest import LogIn
 from tests.app.make import make_customer, make_user
 
 OPEN = {"log_in", "choose_language"}
+VALUES = {"UUIDConverter": "00000000-0000-4000-8000-000000000000", "IntConverter": 1, "SlugConverter": "us"}
 
 
 @pytest.mark.usefixtures("db", "assets")
 @pytest.mark.parametrize("pattern", get_resolver().url_patterns, ids=lambda pattern: pattern.name)
 def test_nothing_but_the_log_in_is_shown_to_strangers(pattern) -> None:  # type: ignore[no-untyped-def]
-    key = {"key": "00000000-0000-4000-8000-000000000000"} if pattern.pattern.converters else {}
-    response = Client().get(reverse(pattern.name, kwargs=key))
+    keys = {name: VALUES[type(converter).__name__] for name, converter in pattern.pattern.converters.items()}
+    response = Client().get(reverse(pattern.name, kwargs=keys))
     if pattern.name in OPEN:
         assert response.status_code in {200, 405}
     elif pattern.name != "log_out":
@@ -32,6 +33,14 @@ def test_operations_read_but_do_not_sell(log_in: LogIn, role: str, status: int) 
     client = log_in(role)
     assert client.get(reverse("customer_edit", args=[make_customer().pk])).status_code == status
     assert client.get(reverse("health")).status_code == 200
+
+
+@pytest.mark.parametrize(("role", "status"), [("hq", 403), ("staff", 403), ("ops", 200)])
+def test_the_console_is_for_operations(log_in: LogIn, role: str, status: int) -> None:
+    client = log_in(role)
+    for name in ("ops", "ops_figures", "ops_past", "ops_positions", "ops_waiting", "ops_comparing", "ops_log"):
+        assert client.get(reverse(name)).status_code == status
+    assert client.get(reverse("ops_link", args=["us", "taipei"])).status_code == status
 
 
 @pytest.mark.parametrize(("role", "status"), [("hq", 200), ("staff", 403), ("ops", 403)])

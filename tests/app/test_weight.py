@@ -4,6 +4,8 @@ import gzip
 import re
 from datetime import timedelta
 from pathlib import Path
+from time import process_time
+from uuid import uuid4
 
 import django_htmx
 import pytest
@@ -25,6 +27,7 @@ from tests.app.conftest import LogIn
 from tests.app.kuroshio import NOW as THEN
 from tests.app.kuroshio import claim, conflict, fallen, marked, replicated, take_away
 from tests.app.make import WHEN, make_contact, make_customer, make_order, make_product, make_user
+from tests.app.operating import hear_all, park, sample
 from tests.app.test_orders import line_of
 from tests.app.test_report import NOW, link, view
 
@@ -159,6 +162,41 @@ def test_claims_and_falls_cost_no_more_be_it_a_full_page_of_them(log_in: LogIn, 
             "account": wire_bytes(client.get(reverse("account_edit", args=[waiting.pk]))),
         }
     assert max(costs.values()) <= LATER_PAGE, str(costs)
+
+
+@pytest.mark.usefixtures("conflicts")
+@pytest.mark.parametrize("language", ["zh-hant", "zh-hans", "en"])
+def test_the_console_costs_no_more_however_much_waits_and_happened(log_in: LogIn, language: str) -> None:
+    client = log_in("ops", language=language)
+    hear_all(behind=1204, age=400)
+    sample(hours=6)
+    for number in range(30):
+        parked = park(
+            make_customer(), THEN - timedelta(minutes=number), name=f"第{number}號精密機械", detail="23514: small"
+        )
+        wish = {"action": "discard", "why": f"第{number}號：客戶已歇業", "request": uuid4()}
+        client.post(reverse("ops_change", args=[parked]), wish)
+    costs = {name: wire_bytes(client.get(reverse(name))) for name in ("ops", "ops_positions", "ops_waiting", "ops_log")}
+    costs["link"] = wire_bytes(client.get(reverse("ops_link", args=["us", "taipei"])))
+    costs["change"] = wire_bytes(client.get(reverse("ops_change", args=[parked])))
+    assert max(costs.values()) <= LATER_PAGE, str(costs)
+    parts = {name: len(client.get(reverse(name)).content) for name in ("ops_figures", "ops_past")}
+    assert parts["ops_figures"] <= 1_500
+    assert parts["ops_past"] <= 2_500
+
+
+@pytest.mark.usefixtures("conflicts")
+def test_the_console_answers_within_a_tenth_of_a_second_after_a_day(log_in: LogIn) -> None:
+    """By the node's own clock of work: what else the machine does is not the page's."""
+    client = log_in("ops")
+    hear_all(behind=1204, age=400)
+    sample(hours=24)
+    times = []
+    for _ in range(10):
+        begun = process_time()
+        assert client.get(reverse("ops")).status_code == 200
+        times.append(process_time() - begun)
+    assert min(times) <= 0.1, times
 
 
 def test_an_order_of_200_lines_costs_no_more(log_in: LogIn, db: None) -> None:

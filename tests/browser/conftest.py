@@ -38,10 +38,11 @@ def add_user(stack: Stack, site: str, name: str, display_name: str, role: str = 
 
 @pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Taipei and the US, with their web nodes; "wang" of headquarters has an account."""
+    """Taipei and the US, with their web nodes; "wang" of headquarters and "lin" of operations have accounts."""
     folder = tmp_path_factory.mktemp("sites")
     with running_stack(folder, sites=("taipei", "us"), app=True, rules=RULES) as stack:
         add_user(stack, "taipei", "wang", "王志明", "hq")
+        add_user(stack, "taipei", "lin", "林怡君", "ops")
         yield stack
 
 
@@ -58,18 +59,18 @@ OpenAt = Callable[..., Page]
 
 @pytest.fixture
 def open_at(stack: Stack, chromium: Browser) -> Iterator[OpenAt]:
-    """Gives a page at a site's node, in which wang has logged in; afterwards none may have complained."""
+    """Gives a page at a site's node, in which somebody has logged in; afterwards none may have complained."""
     complaints: list[str] = []
     contexts = []
 
-    def open_at(site: str, *, width: int = 1280) -> Page:
+    def open_at(site: str, user: str = "wang", *, width: int = 1280) -> Page:
         context = chromium.new_context(base_url=stack.site(site).web_url, viewport={"width": width, "height": 850})
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(WAIT_MS)
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        log_in(page)
+        log_in(page, user)
         return page
 
     yield open_at
@@ -78,11 +79,11 @@ def open_at(stack: Stack, chromium: Browser) -> Iterator[OpenAt]:
     assert [text for text in complaints if "409 (Conflict)" not in text] == []
 
 
-def log_in(page: Page) -> None:
+def log_in(page: Page, user: str) -> None:
     """Log in; at a site where the account has not arrived yet, again until it has."""
     page.goto("/log-in")
     for _ in range(60):
-        page.get_by_label("Log-in name").fill("wang")
+        page.get_by_label("Log-in name").fill(user)
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Log in").click()
         page.wait_for_load_state()

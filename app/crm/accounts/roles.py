@@ -22,11 +22,12 @@ class May(models.TextChoices):
     SEE_GLOBAL_REPORT = "see_global_report"
     GRANT_CREDIT = "grant_credit"
     EDIT_ACCOUNTS = "edit_accounts"
+    OPERATE = "operate"
 
 
 _GRANTS: Final[dict[Role, frozenset[May]]] = {
     Role.STAFF: frozenset({May.SELL}),
-    Role.OPS: frozenset(),
+    Role.OPS: frozenset({May.OPERATE}),
     Role.HQ: frozenset({May.SELL, May.EDIT_CATALOG, May.SEE_GLOBAL_REPORT, May.GRANT_CREDIT, May.EDIT_ACCOUNTS}),
 }
 

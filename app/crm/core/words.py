@@ -22,9 +22,14 @@ def quantity(number: Decimal) -> str:
     return f"{number.normalize() + 0:,f}"
 
 
-def thousands(number: int) -> str:
+def thousands(number: float) -> str:
     """A whole number with its thousands parted."""
-    return f"{number:,}"
+    return f"{number:,.0f}"
+
+
+def rate(number: float | None) -> str:
+    """So many a second, as exactly as it matters; what is not known is a dash."""
+    return "–" if number is None else f"{number:,.0f}" if number >= 10 else f"{number:.1f}"
 
 
 def age(seconds: float | None) -> str:

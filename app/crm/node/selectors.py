@@ -1,10 +1,6 @@
 """What this node knows of the replication between the sites, from its own database alone."""
 
-from typing import Any, cast
-
-import psycopg
-from django.db import connection
-
+from crm.core.session import database
 from crm.core.sites import config, this_site
 from crm.node.standing import Standing, standing_of
 from replication.status import NotInitialisedError, SiteView, local_view
@@ -17,9 +13,8 @@ def get_standing(*, totals: bool = False) -> Standing:
 
 def get_view(*, totals: bool = False) -> SiteView | None:
     """All directed links as this site knows them; None where replication is not initialised here."""
-    connection.ensure_connection()
     numbers = {name: site.number for name, site in config().sites.items()}
     try:
-        return local_view(cast("psycopg.Connection[Any]", connection.connection), numbers, totals=totals)
+        return local_view(database(), numbers, totals=totals)
     except NotInitialisedError:
         return None

@@ -11,9 +11,9 @@ from uuid import UUID
 
 from django.db.models import ForeignKey
 
+from crm.core.session import database
 from crm.core.sites import config, this_site
 from crm.reviews.records import BY_MODEL, BY_TABLE, Kind
-from crm.reviews.source import database
 from crm.reviews.values import value_of
 from replication.status import PARENT, UNIQUE, ConflictView, Unshown, claims_of, out_of_table
 

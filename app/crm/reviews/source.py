@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
-import psycopg
-from django.db import connection
-
+from crm.core.session import database
 from crm.core.sites import config
 from crm.reviews.records import EXISTENCE, KINDS, asking_keys, asks
 from replication.status import Conflicts, Watched
-
-
-def database() -> psycopg.Connection[Any]:
-    """This request's connection."""
-    connection.ensure_connection()
-    return cast("psycopg.Connection[Any]", connection.connection)
 
 
 def conflicts() -> Conflicts:
