@@ -168,10 +168,11 @@ class Merger:
         return waits
 
     def release(self, table: Table, keys: Sequence[Key]) -> None:
-        """Let deleted rows go that came back, or stayed, for rows which are gone by now."""
+        """Let deleted rows go that came back, or stayed, for rows which are gone by now; be they fallen meanwhile."""
         rules = self.tables.rules(table)
         for key, state in states.read(self.connection, table, list(keys), rules).items():
-            if state.visible and not self.presenter.exists(table, key, state, state.row):
+            is_there = self.presenter.exists if state.visible else self.presenter.is_wanted
+            if state.exists and not is_there(table, key, state, state.row):
                 self.presenter.bury(table, key, state)
         self.presenter.follow()
 

@@ -23,6 +23,7 @@ from replication.apply.merging import Merger
 from replication.apply.sections import unapplied
 from replication.apply.sharing import Sharing
 from replication.apply.tables import Tables
+from replication.apply.releasing import Releasing
 from replication.clock import now_us, pause, to_datetime
 from replication.core.changes import Author, Change
 from replication.core.progress import Position, Step, format_lsn, step
@@ -69,6 +70,7 @@ class Writer:
         self._sharing: Sharing
         self._deriver: Deriver
         self.places: dict[str, Place] = {}
+        self._releasing: Releasing
         self.rules_known: frozenset[str] = frozenset()
         self._next_tick = self._next_collect = self._next_parked = self._next_settle = 0.0
         self._lock_seconds = 0.0
@@ -98,6 +100,7 @@ class Writer:
         self._lock_seconds = 0.0
         self._horizon = None
         self.places = dict.fromkeys(self._site.peers, _UNBORN) | applying.places(connection)
+        self._releasing = Releasing(connection, tables, merger)
 
     def place(self, origin: str) -> Place | None:
         """Where an origin stands; None where nothing of it was applied. For the readers."""
@@ -301,7 +304,7 @@ class Writer:
 
     def _retry_parked(self) -> None:
         """Merge what may be merged by now."""
-        self._release()
+        self._releasing.look()
         counts = applying.count_parked(self._connection)
         for reason in ("insert", "parent", "clock", "schema", "refused"):
             metrics.PARKED.labels(reason).set(counts.get(reason, 0))
@@ -333,16 +336,6 @@ class Writer:
                 if table and keys:
                     self._applier.merger.settle(table, keys)
             tombstones.settle(self._connection, seen)
-
-    def _release(self) -> None:
-        """Let rows go that were deleted and kept only for rows that are gone by now; show those that may be shown."""
-        with self._connection.transaction():
-            for name, keys in applying.held_rows(self._connection).items():
-                table = self._applier.tables.get(name)
-                if table is not None:
-                    self._applier.merger.release(table, keys)
-            for table in self._applier.tables.everything():
-                self._applier.merger.presenter.refresh(table)
 
     def _retry(self, change: Change, tries: int) -> None:
         """Merge a parked change, and take it off the list unless it had to be parked again, which counts a try more."""
