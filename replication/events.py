@@ -27,6 +27,7 @@ BATCH_BISECTED = "batch_bisected"
 WIDENING_SENT = "widening_sent"
 CONFLICTS_RECORDED = "conflicts_recorded"
 DERIVED_ANEW = "derived_anew"
+ROWS_BURIED = "rows_buried"
 
 
 def configure(**context: Any) -> None:

@@ -19,6 +19,7 @@ from replication import events, metrics
 from replication.apply.applier import Applier, is_of_the_moment
 from replication.apply.deriving import Deriver
 from replication.apply.incoming import Incoming
+from replication.apply.burying import Burying
 from replication.apply.merging import Merger
 from replication.apply.sections import unapplied
 from replication.apply.sharing import Sharing
@@ -72,6 +73,7 @@ class Writer:
         self.places: dict[str, Place] = {}
         self._releasing: Releasing
         self.rules_known: frozenset[str] = frozenset()
+        self._burying: Burying
         self._next_tick = self._next_collect = self._next_parked = self._next_settle = 0.0
         self._lock_seconds = 0.0
         self._retrying = False
@@ -101,6 +103,8 @@ class Writer:
         self._horizon = None
         self.places = dict.fromkeys(self._site.peers, _UNBORN) | applying.places(connection)
         self._releasing = Releasing(connection, tables, merger)
+        kept = self._site.limits.disputed_days
+        self._burying = Burying(connection, tables, self._numbers, self._site.number, kept)
 
     def place(self, origin: str) -> Place | None:
         """Where an origin stands; None where nothing of it was applied. For the readers."""
@@ -310,6 +314,7 @@ class Writer:
             metrics.PARKED.labels(reason).set(counts.get(reason, 0))
         if not counts:
             self._next_parked += _NOTHING_PARKED_SECONDS
+            self._burying.look()
             return
         self._applier.tables.forget()
         self._retrying = True
