@@ -4,7 +4,9 @@ transaction.
 1. A message's rows and its origin's position are one local transaction (invariants 1, 2 and 6).
 2. The position in the database decides: what it covers is a duplicate, what begins behind it is a gap. So a lost answer
    to COMMIT does no harm.
-3. Deadlocks, lock timeouts and serialization failures are tried again; what the data itself forbids is bisected:
+3. Where something before a message is missing (a range, or a part of its large transaction), its reader is told, and
+   what came behind it in the same attempt is passed over: the reader looks further back, or stops the origin.
+4. Deadlocks, lock timeouts and serialization failures are tried again; what the data itself forbids is bisected:
    message by message, then section by section, then row by row, and the rows that cannot be taken are set aside.
 """
 
@@ -17,14 +19,14 @@ import psycopg
 
 from replication import events, metrics
 from replication.apply.applier import Applier, is_of_the_moment
+from replication.apply.burying import Burying
 from replication.apply.deriving import Deriver
 from replication.apply.incoming import Incoming
-from replication.apply.burying import Burying
 from replication.apply.merging import Merger
+from replication.apply.releasing import Releasing
 from replication.apply.sections import unapplied
 from replication.apply.sharing import Sharing
 from replication.apply.tables import Tables
-from replication.apply.releasing import Releasing
 from replication.clock import now_us, pause, to_datetime
 from replication.core.changes import Author, Change
 from replication.core.progress import Position, Step, format_lsn, step
@@ -68,16 +70,18 @@ class Writer:
         self.inbox: queue.Queue[Incoming] = queue.Queue(maxsize=16)
         self._connection: Connection
         self._applier: Applier
+        self._releasing: Releasing
         self._sharing: Sharing
         self._deriver: Deriver
-        self.places: dict[str, Place] = {}
-        self._releasing: Releasing
-        self.rules_known: frozenset[str] = frozenset()
         self._burying: Burying
+        self.places: dict[str, Place] = {}
+        self.rules_known: frozenset[str] = frozenset()
         self._next_tick = self._next_collect = self._next_parked = self._next_settle = 0.0
         self._lock_seconds = 0.0
         self._retrying = False
         self._horizon: Horizon | None = None
+        self._passed_over: dict[str, int] = {}
+        """Origin -> the attempt of its reader in which something was missing."""
         self._committed: dict[str, int] = {}
         """Origin -> where the last of its transactions ends that was applied since this process has begun."""
 
@@ -96,15 +100,15 @@ class Writer:
         merger = Merger(connection, self._site.number, list(self._config.sites), tables, self._park)
         ahead = int(self._site.limits.clock_ahead_seconds * 1_000_000)
         self._applier = Applier(connection, tables, merger, FastRows(), ahead)
+        self._releasing = Releasing(connection, tables, merger)
         self._sharing = Sharing(connection, self._config, self._site.name, tables, merger)
         self._deriver = Deriver(connection, merger, self._config.rules)
+        kept = self._site.limits.disputed_days
+        self._burying = Burying(connection, tables, self._numbers, self._site.number, kept)
         self._connection = connection
         self._lock_seconds = 0.0
         self._horizon = None
         self.places = dict.fromkeys(self._site.peers, _UNBORN) | applying.places(connection)
-        self._releasing = Releasing(connection, tables, merger)
-        kept = self._site.limits.disputed_days
-        self._burying = Burying(connection, tables, self._numbers, self._site.number, kept)
 
     def place(self, origin: str) -> Place | None:
         """Where an origin stands; None where nothing of it was applied. For the readers."""
@@ -188,12 +192,14 @@ class Writer:
     def _write_one(self, one: Incoming, places: dict[str, Place], *, careful: bool) -> bool:
         """Write one message; False where it was written before."""
         header, place = one.header, places[one.header.origin]
+        if one.attempt <= self._passed_over.get(header.origin, 0):
+            return False
         if header.kind == "part":
             return self._write_part(one, place, places, careful=careful)
         lsn = place.position.lsn if place.position.incarnation else one.base_lsn
         decision = step(lsn, header.from_lsn, header.to_lsn)
         if decision is Step.GAP:
-            raise InvariantError(f"{header.origin}: a gap after {format_lsn(place.position.lsn)} reached the writer")
+            return self._pass_over(one, f"what {header.origin} wrote after {format_lsn(lsn)} is missing")
         if decision is Step.DUPLICATE:
             if header.to_lsn == lsn:  # what was said before that is old: a change of lanes reads a minute of it again
                 self._heard(header)
@@ -214,7 +220,7 @@ class Writer:
             return True
         if header.to_lsn > place.position.lsn:  # not applied before
             if staging.count(connection, header.origin, part.xid, part.number) < part.number:
-                raise InvariantError(f"{header.origin}: parts of transaction {part.xid} are missing")
+                return self._pass_over(one, f"parts of the transaction {part.xid} of {header.origin} are missing")
             author, moments = self._author(header), [_moments(one.sections)]
             for body in staging.bodies(connection, header.origin, part.xid, part.number):
                 staged = decode_sections(read_header(body, lambda *_: None)[1])
@@ -224,6 +230,11 @@ class Writer:
             self._advance(one, places, join_moments(moments))
         staging.drop(connection, header.origin, part.xid)
         return True
+
+    def _pass_over(self, one: Incoming, missing: str) -> bool:
+        self._passed_over[one.header.origin] = one.attempt
+        one.again(missing)
+        return False
 
     def _advance(self, one: Incoming, places: dict[str, Place], moments: tuple[int, int]) -> None:
         header = one.header
@@ -303,6 +314,7 @@ class Writer:
             metrics.TOMBSTONES.set(
                 tombstones.collect(self._connection, list(self._config.sites), self._applier.tables.needs)
             )
+            self._burying.look()
             staging.collect(self._connection, self._committed)
             applying.drop_passages(self._connection, self._site.name, peers)
 
@@ -314,7 +326,6 @@ class Writer:
             metrics.PARKED.labels(reason).set(counts.get(reason, 0))
         if not counts:
             self._next_parked += _NOTHING_PARKED_SECONDS
-            self._burying.look()
             return
         self._applier.tables.forget()
         self._retrying = True
