@@ -129,11 +129,14 @@ class Merger:
         self.presenter.derive(table, due)
 
     def _forget(self, table: Table, key: Key, local: Local) -> None:
-        """Take a row away of which nothing needs to be known here."""
+        """Take a row away of which nothing needs to be known here; of a deleted one, what it was."""
         if local.visible:
             self.presenter.remove(table, key)
         elif local.exists:
             states.disinter(self.connection, table, key)
+        else:
+            gone = replace(local.row, cells={})
+            states.entomb(self.connection, table, key, gone, self.tables.rules(table), image=True)
 
     def settle(self, table: Table, keys: Sequence[Key]) -> None:
         """Decide on rows that were inserted here while their delete was applied: by the table's rule, like any other
