@@ -4,6 +4,7 @@ What is simulated: local writes, each site's log, delivery in the order of each 
 messages delivered twice, cut lines (each direction by itself), a commit lost with its acknowledgement, clocks that are
 wrong, changes that wait for their insert, tombstones and the claims by which they go, rules that are changed at one
 site after another, the delete rule among them, and contested rows that are buried at once, as if their time had passed.
+Columns that sites get on different days: `tests/simulation/test_schemas.py`.
 
 What is not: the races inside one database (`tests/stack/proof/test_races.py`), large transactions in parts
 (`tests/simulation/large.py`), foreign and unique keys, a lost log and its rebuilding
