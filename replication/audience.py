@@ -1,10 +1,11 @@
 """From the rules of the configuration to what each site may see (replication/core/views.py)."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
-from replication.core import views
+from replication.core import views, widening
 from replication.core.views import ALWAYS, NEVER, Mask, Reach, TableView, View
-from replication.core.widening import Audience
+from replication.core.widening import Audience, Widening
 from sitecfg import Config
 from sitecfg.rules import Rules, Share, TableRules
 
@@ -29,6 +30,41 @@ def views_in_use(config: Config, own: str) -> list[View]:
     """The different views that this site's peers read; the one of everything first."""
     distinct = {view.name: view for view in views_of_peers(config, own).values()}
     return [distinct[name] for name in sorted(distinct)] or [views.EVERYTHING]
+
+
+class Audiences:
+    """Who sees what of each table by the rules in force, as one site looks at it (replication/core/widening.py)."""
+
+    def __init__(self, config: Config, own: str) -> None:
+        sites = sorted(config.sites, key=lambda name: config.sites[name].number)
+        self._own = own
+        self._sees = {name: view_for(config.rules, name) for name in sites}
+        self._views = {name: view.name for name, view in self._sees.items()}
+
+    def now(self, table: tuple[str, str]) -> Any:
+        """The audience in force, as data."""
+        return widening.as_data(self._of(table))
+
+    def widening(self, table: tuple[str, str], earlier: Sequence[Any]) -> Widening:
+        """What this site sends of a table where these audiences were in force before."""
+        return self._widening(self._own, table, earlier)
+
+    def adopted(self, table: tuple[str, str], kept: Sequence[Any]) -> list[Any]:
+        """A table's audiences with the one in force; earlier ones stay while this site owes anything by them."""
+        now = self.now(table)
+        known = list(kept) if list(kept[-1:]) == [now] else [*kept, now]
+        return known if self.widening(table, known[:-1]).owing else [now]
+
+    def owed(self, table: tuple[str, str], earlier: Sequence[Any]) -> list[str]:
+        """The sites to which anybody owes something where these audiences were in force before."""
+        found = {site for own in self._views for site in self._widening(own, table, earlier).owing}
+        return [site for site in self._views if site in found]
+
+    def _of(self, table: tuple[str, str]) -> Audience:
+        return {site: view.of(table) for site, view in self._sees.items()}
+
+    def _widening(self, own: str, table: tuple[str, str], earlier: Sequence[Any]) -> Widening:
+        return Widening(own, self._views, [widening.from_data(one) for one in earlier], self._of(table))
 
 
 def _split(name: str) -> tuple[str, str]:

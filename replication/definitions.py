@@ -136,7 +136,8 @@ def _require_renamable(table: Table, constraints: Constraints, rules: TableRules
 
 
 def _require_references(table: Table, constraints: Constraints, rules: TableRules) -> None:
-    """A rule for a parent needs that foreign key, and ``null`` a reference that can be NULL."""
+    """A rule for a parent needs that foreign key, ``null`` a reference that can be NULL, and one that PostgreSQL sets
+    to NULL needs that rule: else its doing would travel as somebody's edit (pitfall P7)."""
     known = {one.name: one for one in constraints.references}
     grouped = {column for group in rules.groups.values() for column in group}
     for name, rule in rules.parents.items():
@@ -149,6 +150,12 @@ def _require_references(table: Table, constraints: Constraints, rules: TableRule
             raise UsageError(
                 f'{table}: parent.{name} = "null" cannot be: {", ".join(fixed)} is in the primary key or in a column'
                 ' group. Say "returns" or "falls"'
+            )
+    for one in constraints.references:
+        if one.unsets and rules.parent(one.name) != "null":
+            raise UsageError(
+                f'{table}: {one.name} is ON DELETE SET NULL: say parent.{one.name} = "null", or make it CASCADE,'
+                " RESTRICT or NO ACTION, and leave to the rule what becomes of its rows"
             )
 
 

@@ -18,12 +18,16 @@ from typing import Any
 
 from psycopg import sql
 
+from replication.audience import Audiences, view_for
 from replication.definitions import require_generations, require_same, rules_for
 from replication.errors import UsageError
+from replication.postgres import audiences
+from replication.postgres.audiences import Kept
 from replication.postgres.catalog import Table, describe, split_name
 from replication.postgres.connect import Connection
 from replication.postgres.enlist import enlist, has_rows, highest_generated, is_enlisted, recorded_rules
 from replication.postgres.indexes import constraints
+from replication.postgres.residency import blank_records
 from replication.verify.digests import Digests
 from replication.verify.suspects import differing, read_buckets, read_suspects, row_counts
 from sitecfg import Config, Rules, TableRules
@@ -53,10 +57,35 @@ class Enlisting:
         for name in self._acting:
             _require_initialised(self._connections[name], name)
         everywhere = {name: self._described(name) for name in wanted}
+        for table in wanted:
+            self._require_through(table)
         for site in self._acting:
             _require_decided(self._connections[site], self._config.rules, wanted)
         for table_name in _parents_first(self._connections[self._acting[0]], wanted):
             yield self._add_one(everywhere[table_name])
+
+    def _require_through(self, name: Name) -> None:
+        """Raise :class:`UsageError` where a site has yet to send what the last change of the rules lets others have and
+        this one lets any have more: who is to send what would not be known. To take away is always possible."""
+        for site, connection in self._connections.items():
+            kept = audiences.kept(connection).get(name) if _is_initialised(connection) else None
+            known, rules = kept.audiences if kept else [], Audiences(self._config, site)
+            if len(known) > 1 and known[-1] != rules.now(name) and (owed := rules.owed(name, known)):
+                raise UsageError(
+                    f"{'.'.join(name)}: {site} has not sent all that the last change of the rules lets others have, and"
+                    f" this one lets {', '.join(owed)} have more: put the former rules back until it has (python -m"
+                    " replication wait), or only take away"
+                )
+
+    def _adopt(self, site: str, table: Table) -> None:
+        """Keep who sees what from here on (replication/apply/sharing.py): capture may send by it before apply looks.
+        The rows beyond that are apply's to take away; what is on record of them goes here."""
+        connection = self._connections[site]
+        kept = audiences.kept(connection)[table.qualified]
+        known = Audiences(self._config, site).adopted(table.qualified, kept.audiences)
+        if known != kept.audiences:
+            audiences.keep(connection, table.qualified, Kept(known))
+            blank_records(connection, table, view_for(self._config.rules, site).of(table.qualified))
 
     def _described(self, name: Name) -> dict[str, Table]:
         """Site -> the table there; at the acting sites it must exist."""
@@ -98,6 +127,7 @@ class Enlisting:
             for site in sorted(self._acting, key=lambda name: name == sender):
                 number = self._config.sites[site].number
                 enlist(sites[site], tables[site], number, rules[site], floor, send=site == sender)
+                self._adopt(site, tables[site])
         if not new:
             return f"{table}: under replication already; rules and sequences are as they should be"
         return f"{table}: under replication at {', '.join(new)}" + (
@@ -144,9 +174,12 @@ def _require_decided(connection: Connection, rules: Rules, names: Sequence[Name]
         raise UsageError("\n".join(["the rules leave undecided which rows are there:", *faults]))
 
 
+def _is_initialised(connection: Connection) -> bool:
+    return connection.execute("SELECT to_regclass('kuroshio.site') IS NOT NULL").fetchone() == (True,)
+
+
 def _require_initialised(connection: Connection, site: str) -> None:
-    row = connection.execute("SELECT to_regclass('kuroshio.site') IS NOT NULL").fetchone()
-    if row != (True,):
+    if not _is_initialised(connection):
         raise UsageError(f"{site} is not under replication yet: run python -m replication init --site {site}")
 
 

@@ -33,6 +33,7 @@ LETTER_REFUSED = "letter_refused"
 TABLE_VERIFIED = "table_verified"
 ROWS_SENT_AGAIN = "rows_sent_again"
 REQUEST_ANSWERED = "request_answered"
+ROWS_BURIED = "rows_buried"
 
 
 def configure(**context: Any) -> None:

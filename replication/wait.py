@@ -5,7 +5,8 @@
 3. The fence is passed when every other site's position of that origin is at or beyond it, in the same LSN space (the
    origin's lineage: a log that was rebuilt meanwhile still counts).
 
-A change that is parked or set aside at a reader counts as passed, and is counted for whoever asks.
+What a change of the rules lets sites have that they had not (replication/core/widening.py) nobody commits anew: it is
+waited for by itself. A change that is parked or set aside at a reader counts as passed, and is counted for who asks.
 """
 
 import time
@@ -35,6 +36,20 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class Owing:
+    """A site that has not sent all that a change of the rules lets others have, or not all of that is applied."""
+
+    origin: str
+    tables: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"{self.origin} still sends what the rules let others have of {', '.join(self.tables)}\n"
+            "  next: wait longer; it begins when every site runs under these rules, and goes on as they apply it"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Behind:
     """A link that has not passed its mark."""
 
@@ -61,6 +76,22 @@ def wait(sites: Sites, timeout_seconds: float) -> list[Behind]:
             return [_explain(sites, *link) for link in missing]
         time.sleep(POLL_SECONDS)
     return []
+
+
+def wait_for_owed(sites: Sites, timeout_seconds: float) -> list[Owing]:
+    """Wait until no site owes another anything by a change of the rules; returns those that do in the end."""
+    deadline = time.monotonic() + timeout_seconds
+    while owing := _owing(sites):
+        if time.monotonic() >= deadline:
+            return owing
+        time.sleep(POLL_SECONDS)
+    return []
+
+
+def _owing(sites: Sites) -> list[Owing]:
+    query = "SELECT nspname || '.' || relname FROM kuroshio.audience WHERE jsonb_array_length(audiences) > 1 ORDER BY 1"
+    found = at_each(sites, lambda connection: connection.execute(query).fetchall())
+    return [Owing(site, tuple(str(name) for (name,) in rows)) for site, rows in found.items() if rows]
 
 
 def mark(connection: Connection) -> Mark:

@@ -102,6 +102,9 @@ class Limits(Table):
     )
     stream_retention_bytes: Bytes = Field(default=2 * 2**30, description="the streams' size")
     stream_retention_days: Annotated[StrictInt, Field(ge=1, le=3650)] = 14
+    disputed_days: Annotated[StrictInt, Field(ge=0, le=3650)] = Field(
+        default=90, description="how long a row is kept that fell with its parent, or was changed while it was deleted"
+    )
     clock_ahead_seconds: Annotated[StrictInt, Field(ge=1, le=86400)] = 60
     message_seconds: Annotated[StrictInt, Field(ge=1, le=3600)] = 5
     verify_hours: Annotated[StrictInt, Field(ge=1, le=8760)] = Field(

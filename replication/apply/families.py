@@ -4,7 +4,7 @@ Gathered are the rows from which it follows whether one exists: those in sight t
 and the parents with which it was deleted; and of those that do not live by themselves the same, and so on.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from replication.apply.tables import Tables
@@ -73,6 +73,12 @@ def _parents(table: Table, key: Key, row: Row, references: Sequence[ForeignKey])
         parent = refers(table, reference, key, row)
         if parent is not None:
             yield reference.parent, parent
+
+
+def as_referred(table: Table, reference: ForeignKey, keys: Iterable[Key]) -> list[Key]:
+    """Keys of a table in the order in which a foreign key to it names them."""
+    places = [table.key.index(name) for name in reference.parent_columns]
+    return [tuple(key[place] for place in places) for key in keys]
 
 
 def refers(table: Table, reference: ForeignKey, key: Key, row: Row) -> Key | None:

@@ -9,7 +9,7 @@ from replication.wire.message import Section
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A verified message of one origin, where it was read, and how to say that it is applied."""
+    """A verified message of one origin, where it was read, and how to say that it is applied, or cannot be."""
 
     header: Header
     sections: list[Section]
@@ -19,6 +19,10 @@ class Incoming:
     base_lsn: int
     """Where a site that has nothing of the origin yet stands in this log."""
     done: Callable[[], None]
+    again: Callable[[str], None]
+    """Says what is missing before it, which is to be looked for."""
+    attempt: int
+    """How often its reader had begun by then: what comes behind it in the same attempt waits for what is missing."""
 
     @property
     def changes(self) -> int:

@@ -129,11 +129,14 @@ class Merger:
         self.presenter.derive(table, due)
 
     def _forget(self, table: Table, key: Key, local: Local) -> None:
-        """Take a row away of which nothing needs to be known here."""
+        """Take a row away of which nothing needs to be known here; of a deleted one, what it was."""
         if local.visible:
             self.presenter.remove(table, key)
         elif local.exists:
             states.disinter(self.connection, table, key)
+        else:
+            gone = replace(local.row, cells={})
+            states.entomb(self.connection, table, key, gone, self.tables.rules(table), image=True)
 
     def settle(self, table: Table, keys: Sequence[Key]) -> None:
         """Decide on rows that were inserted here while their delete was applied: by the table's rule, like any other
@@ -168,10 +171,11 @@ class Merger:
         return waits
 
     def release(self, table: Table, keys: Sequence[Key]) -> None:
-        """Let deleted rows go that came back, or stayed, for rows which are gone by now."""
+        """Let deleted rows go that came back, or stayed, for rows which are gone by now; be they fallen meanwhile."""
         rules = self.tables.rules(table)
         for key, state in states.read(self.connection, table, list(keys), rules).items():
-            if state.visible and not self.presenter.exists(table, key, state, state.row):
+            is_there = self.presenter.exists if state.visible else self.presenter.is_wanted
+            if state.exists and not is_there(table, key, state, state.row):
                 self.presenter.bury(table, key, state)
         self.presenter.follow()
 

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from replication.apply.families import Families, refers
+from replication.apply.families import Families, as_referred, refers
 from replication.apply.recording import record
 from replication.apply.tables import Tables
 from replication.core.claims import Appearance, Claim, Hidden, UniqueKey, appearance, lost
@@ -118,8 +118,7 @@ class Presenter:
             table = self.tables.get(name)
             for reference, child in self.tables.referring(table) if table else ():
                 if table and (reference.cascades or self.tables.follows(child, reference, table)):
-                    places = [table.key.index(name) for name in reference.parent_columns]
-                    self._follow(child, reference, table, [tuple(key[n] for n in places) for key in sorted(parents)])
+                    self._follow(child, reference, table, as_referred(table, reference, sorted(parents)))
 
     def _follow(self, child: Table, reference: ForeignKey, parent: Table, values: list[Key]) -> None:
         settled = claims.cascaded(self.connection, child, reference, values) if reference.cascades else []
@@ -289,6 +288,14 @@ class Presenter:
         if not (local.visible or row.cascaded) or not self.families.exists(table, key, row):
             return False
         return local.visible or not self.missing_parent(table, key, row)
+
+    def is_wanted(self, table: Table, key: Key, _local: Local, row: Row) -> bool:
+        """Is a row that fell, and was deleted, there for the sake of others, though they fell with it?"""
+        return self.families.exists(table, key, row) or any(
+            claims.children(self.connection, child, reference, as_referred(table, reference, [key]))
+            for reference, child in self.tables.referring(table)
+            if self.tables.rules(child).parent(reference.name) == "returns"
+        )
 
     def missing_parent(self, table: Table, key: Key, row: Row) -> str:
         """Which parent a row would lack here, in words; those return that have to."""

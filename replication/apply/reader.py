@@ -4,8 +4,8 @@
    compared, and the origin stops (invariant 1).
 2. What a message's signature does not prove is refused, counted and alarmed. It is passed over; if it was a true one
    that was damaged, the next one shows the gap. What is signed and cannot be read stops the origin.
-3. A gap is looked for once more from the log's beginning (stored offsets are only hints, pitfall P10). If it stays, the
-   origin stops, and the missing range is named.
+3. What is missing, be it a range or a part of a large transaction, is looked for further back in the log
+   (`apply/whence.py`). If it stays away the origin stops, and what is missing is named.
 4. What was written under rules that this site has never had waits until it has them (pitfall P13).
 5. A reader that is behind takes the packed lane, and changes back by itself.
 """
@@ -15,12 +15,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from functools import partial
 
 from replication import events, metrics
 from replication.apply.incoming import Incoming
 from replication.apply.lane import LaneChoice
 from replication.apply.round_trip import RoundTrip
+from replication.apply.whence import Whence
 from replication.broker.log import last_message
 from replication.broker.names import DIRECTORIES, directory_name, stream_name
 from replication.broker.reader import Delivery, StreamReader, prefetch_for
@@ -43,7 +44,6 @@ from replication.wire.message import decode_sections, read_header
 _CONNECT_SECONDS = 20.0
 _HEARTBEAT_SECONDS = 20
 _SILENCE_SECONDS = 15.0
-_SINCE = timedelta(minutes=1)
 _STOPPED_SECONDS = 30.0
 _PAUSE_SECONDS = (0.2, 0.5, 1.0, 2.0, 3.0)
 _CLOCK_ALARM_SECONDS = 5.0
@@ -80,8 +80,11 @@ class Reader(threading.Thread):
         self._place = place
         self._lane = LaneChoice(link.thin)
         self._lsn = self._base_lsn = 0
-        self._from_first = False
         self._round_trip = RoundTrip(link.origin)
+        self._whence = Whence()
+        self._attempt = 0
+        self._missing: tuple[int, str] = (0, "")
+        """In which attempt the writer found that something was missing, and what."""
 
     def run(self) -> None:
         failures = 0
@@ -121,14 +124,8 @@ class Reader(threading.Thread):
             )
         self._lsn, self._base_lsn = lsn, header.lineage[0].lsn
         stream = stream_name(self._link.origin, header.incarnation, self._lane.name, self._link.view)
-        self._attach(stream, self._offset(stream, place))
-
-    def _offset(self, stream: str, place: Place | None) -> Offset:
-        """Where to begin: where this stream was left, or at about that time in the other lane. Only a hint (P10)."""
-        if self._from_first or place is None or place.published_at is None:
-            self._from_first = False
-            return "first"
-        return place.stream_offset if place.stream == stream else place.published_at - _SINCE
+        self._attempt += 1
+        self._attach(stream, self._whence.offset(stream, place))
 
     def _log_in_force(self) -> Header:
         try:
@@ -179,15 +176,17 @@ class Reader(threading.Thread):
             heard = time.monotonic()
             for delivery in reader.deliveries(1.0):
                 self._round_trip.look(reader.ask)
+                attempt, missing = self._missing
+                if attempt == self._attempt:
+                    raise self._whence.again(offset, missing)
                 if delivery is not None:
                     heard = time.monotonic()
                     self._deliver(reader, delivery, stream, offset)
                 elif time.monotonic() - heard > _SILENCE_SECONDS:
-                    self._from_first = True
+                    self._whence.from_first()
                     raise TransientError("no heartbeat for too long: attaching again from the log's beginning")
 
     def _deliver(self, reader: StreamReader, delivery: Delivery, stream: str, offset: Offset) -> None:
-        reading = self._reading
         try:
             header, rest = self._own_header(delivery.body)
         except DecodeError as fault:
@@ -205,13 +204,14 @@ class Reader(threading.Thread):
         if decision is Step.APPLY and header.kind != "heartbeat":
             self._require_rules(header)
         if decision is Step.DUPLICATE and header.kind != "heartbeat" and header.part is None:
-            reading.duplicates += 1
+            self._reading.duplicates += 1
             metrics.DUPLICATES.labels(header.origin).inc()
             reader.ack(delivery)
             return
         sections = [] if is_part or decision is Step.DUPLICATE else decode_sections(rest)
-        done = lambda: reader.ack_threadsafe(delivery)  # noqa: E731
-        self._inbox.put(Incoming(header, sections, delivery.body, stream, delivery.offset, self._base_lsn, done))
+        done, again = partial(reader.ack_threadsafe, delivery), partial(self._lacks, self._attempt)
+        place = (delivery.body, stream, delivery.offset, self._base_lsn)
+        self._inbox.put(Incoming(header, sections, *place, done, again, self._attempt))
         self._lsn = max(self._lsn, header.to_lsn)
         if decision is Step.APPLY and self._lane.wants_change((now_us() - header.published_us) / 1e6):
             raise ChangeLane
@@ -251,12 +251,12 @@ class Reader(threading.Thread):
             )
 
     def _gap(self, header: Header, offset: Offset) -> None:
-        if offset != "first":
-            self._from_first = True
-            raise TransientError(
-                "the stored offset lies behind what is needed: attaching again from the log's beginning"
-            )
-        raise PositionLostError(
+        raise self._whence.again(
+            offset,
             f"the log of {self._link.origin} begins at {format_lsn(header.from_lsn)}; missing here:"
-            f" ({format_lsn(self._lsn)}, {format_lsn(header.from_lsn)}]: the origin must be seeded again here"
+            f" ({format_lsn(self._lsn)}, {format_lsn(header.from_lsn)}]",
         )
+
+    def _lacks(self, attempt: int, missing: str) -> None:
+        """For the writer, in its own thread."""
+        self._missing = (attempt, missing)

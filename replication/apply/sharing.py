@@ -4,23 +4,22 @@
    which all is sent are one transaction: killed in between, it goes on there, and forgets nothing.
 2. It begins when nothing that was written under the earlier rules is still on its way here: capture runs under those
    in force, every other site's newest change here bears their version, and no older one of the table waits.
-3. A slice follows when all who are owed have applied the one before. So live traffic passes between, nothing piles up
-   in the log, and a peer that is cut off stops it, for as long as it is.
+3. A slice follows when all who are owed have applied the one before, and it is through when they have applied the last.
+   So live traffic passes between, nothing piles up in the log, and a peer that is cut off stops it, for as long as it
+   is. What was sent and not applied when the rules change again is sent again: it lies in a stream of the former view.
 4. *What this site may not have is taken away*, of a table once it owes nothing of it: it gives up nothing that it has
    to send. What is taken away before that, because somebody wrote it, is handed over (``Residence.hand_over``).
 """
 
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
 
 from replication import events
 from replication.apply.merging import Merger
 from replication.apply.tables import Name, Tables
-from replication.audience import view_for
-from replication.core import widening
+from replication.audience import Audiences
 from replication.core.changes import Key
-from replication.core.widening import Audience, Widening
+from replication.core.widening import Widening
 from replication.postgres import audiences, capturing, residency, states
 from replication.postgres.audiences import PASSES, Kept
 from replication.postgres.catalog import Table
@@ -40,20 +39,20 @@ class Sharing:
         self._connection = connection
         self._config = config
         self._own = own
-        sites = sorted(config.sites, key=lambda name: config.sites[name].number)
-        self._sees = {name: view_for(config.rules, name) for name in sites}
-        self._views = {name: view.name for name, view in self._sees.items()}
+        self._audiences = Audiences(config, own)
         self._tables = tables
         self._merger = merger
         self._obeyed = set[Name]()
         self._sent_to = set[str]()
+        self._knows_whom = False
+        """Is that all, or was something sent before this process began?"""
         self._sent_lsn: int | None = None
 
     def step(self) -> None:
         """Send a slice, if it is time; take away what may not stay."""
         found = {name: self._adopt(name, kept) for name, kept in audiences.kept(self._connection).items()}
         owing = {name: kept for name, kept in found.items() if len(kept.audiences) > 1}
-        widenings = {name: self._widening(name, kept.audiences[:-1]) for name, kept in owing.items()}
+        widenings = {name: self._audiences.widening(name, kept.audiences[:-1]) for name, kept in owing.items()}
         if self._tables.widenings != widenings:
             self._tables.know_widenings(widenings)
         for name in sorted(found.keys() - owing.keys() - self._obeyed):
@@ -64,29 +63,19 @@ class Sharing:
         self._leave()
 
     def _adopt(self, name: Name, kept: Kept) -> Kept:
-        """Take the rules in force for a table's. Earlier ones stay while this site owes something because of them."""
-        data = widening.as_data(self._audience(name))
-        known = kept.audiences if kept.audiences[-1:] == [data] else [*kept.audiences, data]
-        if not self._widening(name, known[:-1]).owing:
-            known = [data]
+        """Take the rules in force for a table's."""
+        known = self._audiences.adopted(name, kept.audiences)
         if known == kept.audiences:
             return kept
         changed = Kept(known)
         audiences.keep(self._connection, name, changed)
         return changed
 
-    def _audience(self, name: Name) -> Audience:
-        return {site: view.of(name) for site, view in self._sees.items()}
-
-    def _widening(self, name: Name, earlier: Sequence[Any]) -> Widening:
-        """What this site sends of a table where these audiences were in force before."""
-        return Widening(self._own, self._views, [widening.from_data(one) for one in earlier], self._audience(name))
-
     # -- what others may have ------------------------------------------------------------------------------------------
 
     def _send(self, owing: Mapping[Name, Kept], widenings: Mapping[Name, Widening]) -> None:
         version = self._config.rules.version
-        peers = [site for site in self._views if site != self._own]
+        peers = [site for site in self._config.sites if site != self._own]
         until = time.monotonic() + _LOOK_SECONDS
         for name in sorted(owing, key=lambda name: (self._tables.rank(name), name)):
             table, place = self._tables.get(name), owing[name]
@@ -96,6 +85,17 @@ class Sharing:
                 if time.monotonic() > until or not self._is_applied():
                     return
                 place = self._slice(table, widenings[name], place)
+            if not self._is_through(widenings.values()):
+                return
+            audiences.keep(self._connection, name, Kept(place.audiences[-1:]))
+            events.logger().info(events.WIDENING_SENT, table=str(table), sites=widenings[name].owing)
+
+    def _is_through(self, widenings: Collection[Widening]) -> bool:
+        """Have all who are owed applied what they were sent, also before this process began?"""
+        if not self._knows_whom:
+            self._sent_to = {site for owed in widenings for site in owed.owing}
+            self._sent_lsn, self._knows_whom = None, True
+        return self._is_applied()
 
     def _is_applied(self) -> bool:
         """Have all that were sent something applied it?"""
@@ -119,11 +119,8 @@ class Sharing:
             after = Kept(place.audiences, place.passed + 1)
             if len(keys) == SLICE_ROWS:
                 after = Kept(place.audiences, place.passed, [part.decode() for part in keys[-1]])
-            is_done = after.passed == len(PASSES)
-            audiences.keep(self._connection, table.qualified, Kept(place.audiences[-1:]) if is_done else after)
+            audiences.keep(self._connection, table.qualified, after)
         self._sent_to |= sent_to
-        if is_done:
-            events.logger().info(events.WIDENING_SENT, table=str(table), sites=owed.owing)
         return after
 
     def _note(self, table: Table, owed: Widening, keys: Sequence[Key]) -> set[str]:

@@ -131,6 +131,15 @@ class Tables:
         needed = [need for one, child in self.referring(table) for need in claims.needs(table, child, one)]
         return [*needed, *(claims.follows(table, reference, parent) for reference, parent in self.cascading(table))]
 
+    def holds(self, table: Table) -> list[sql.Composable]:
+        """Under which conditions something that is out of sight may yet bring a deleted row of a table back."""
+        returning = [
+            claims.refers_out_of_sight(table, child, reference)
+            for reference, child in self.referring(table)
+            if self.rules(child).parent(reference.name) == "returns"
+        ]
+        return [*returning, *(claims.follows(table, reference, parent) for reference, parent in self.cascading(table))]
+
     def referring(self, table: Table) -> list[tuple[ForeignKey, Table]]:
         """The tables whose rows refer to a table's by its primary key."""
         found = ((reference, self.get(reference.parent)) for reference in table.children)

@@ -4,7 +4,9 @@ transaction.
 1. A message's rows and its origin's position are one local transaction (invariants 1, 2 and 6).
 2. The position in the database decides: what it covers is a duplicate, what begins behind it is a gap. So a lost answer
    to COMMIT does no harm.
-3. Deadlocks, lock timeouts and serialization failures are tried again; what the data itself forbids is bisected:
+3. Where something before a message is missing (a range, or a part of its large transaction), its reader is told, and
+   what came behind it in the same attempt is passed over: the reader looks further back, or stops the origin.
+4. Deadlocks, lock timeouts and serialization failures are tried again; what the data itself forbids is bisected:
    message by message, then section by section, then row by row, and the rows that cannot be taken are set aside.
 """
 
@@ -17,10 +19,12 @@ import psycopg
 
 from replication import events, metrics
 from replication.apply.applier import Applier, is_of_the_moment
+from replication.apply.burying import Burying
 from replication.apply.deriving import Deriver
 from replication.apply.incoming import Incoming
 from replication.apply.merging import Merger
 from replication.apply.obeying import Obedience
+from replication.apply.releasing import Releasing
 from replication.apply.sampling import Sampler
 from replication.apply.sections import unapplied
 from replication.apply.sharing import Sharing
@@ -68,16 +72,20 @@ class Writer:
         self.inbox: queue.Queue[Incoming] = queue.Queue(maxsize=16)
         self._connection: Connection
         self._applier: Applier
+        self._releasing: Releasing
         self._sharing: Sharing
         self._deriver: Deriver
         self._sampler: Sampler
         self._obedience: Obedience
+        self._burying: Burying
         self.places: dict[str, Place] = {}
         self.rules_known: frozenset[str] = frozenset()
         self._next_tick = self._next_collect = self._next_parked = self._next_settle = 0.0
         self._lock_seconds = 0.0
         self._retrying = False
         self._horizon: Horizon | None = None
+        self._passed_over: dict[str, int] = {}
+        """Origin -> the attempt of its reader in which something was missing."""
         self._committed: dict[str, int] = {}
         """Origin -> where the last of its transactions ends that was applied since this process has begun."""
 
@@ -96,10 +104,13 @@ class Writer:
         merger = Merger(connection, self._site.number, list(self._config.sites), tables, self._park)
         ahead = int(self._site.limits.clock_ahead_seconds * 1_000_000)
         self._applier = Applier(connection, tables, merger, FastRows(), ahead)
+        self._releasing = Releasing(connection, tables, merger)
         self._sharing = Sharing(connection, self._config, self._site.name, tables, merger)
         self._deriver = Deriver(connection, merger, self._config.rules)
         self._sampler = Sampler(connection, self._site.name, self._numbers)
         self._obedience = Obedience(connection, self._site.dsn(), self._applier, self._numbers, self._retry)
+        kept = self._site.limits.disputed_days
+        self._burying = Burying(connection, tables, self._numbers, self._site.number, kept)
         self._connection = connection
         self._lock_seconds = 0.0
         self._horizon = None
@@ -187,12 +198,14 @@ class Writer:
     def _write_one(self, one: Incoming, places: dict[str, Place], *, careful: bool) -> bool:
         """Write one message; False where it was written before."""
         header, place = one.header, places[one.header.origin]
+        if one.attempt <= self._passed_over.get(header.origin, 0):
+            return False
         if header.kind == "part":
             return self._write_part(one, place, places, careful=careful)
         lsn = place.position.lsn if place.position.incarnation else one.base_lsn
         decision = step(lsn, header.from_lsn, header.to_lsn)
         if decision is Step.GAP:
-            raise InvariantError(f"{header.origin}: a gap after {format_lsn(place.position.lsn)} reached the writer")
+            return self._pass_over(one, f"what {header.origin} wrote after {format_lsn(lsn)} is missing")
         if decision is Step.DUPLICATE:
             if header.to_lsn == lsn:  # what was said before that is old: a change of lanes reads a minute of it again
                 self._heard(header)
@@ -213,7 +226,7 @@ class Writer:
             return True
         if header.to_lsn > place.position.lsn:  # not applied before
             if staging.count(connection, header.origin, part.xid, part.number) < part.number:
-                raise InvariantError(f"{header.origin}: parts of transaction {part.xid} are missing")
+                return self._pass_over(one, f"parts of the transaction {part.xid} of {header.origin} are missing")
             author, moments = self._author(header), [_moments(one.sections)]
             for body in staging.bodies(connection, header.origin, part.xid, part.number):
                 staged = decode_sections(read_header(body, lambda *_: None)[1])
@@ -223,6 +236,11 @@ class Writer:
             self._advance(one, places, join_moments(moments))
         staging.drop(connection, header.origin, part.xid)
         return True
+
+    def _pass_over(self, one: Incoming, missing: str) -> bool:
+        self._passed_over[one.header.origin] = one.attempt
+        one.again(missing)
+        return False
 
     def _advance(self, one: Incoming, places: dict[str, Place], moments: tuple[int, int]) -> None:
         header = one.header
@@ -300,12 +318,13 @@ class Writer:
         peers = [name for name in self._config.sites if name != self._site.name]
         with self._connection.transaction():
             tombstones.collect(self._connection, list(self._config.sites), self._applier.tables.needs)
+            self._burying.look()
             staging.collect(self._connection, self._committed)
             applying.drop_passages(self._connection, self._site.name, peers)
 
     def _retry_parked(self) -> None:
         """Merge what may be merged by now."""
-        self._release()
+        self._releasing.look()
         if not applying.any_parked(self._connection):
             self._next_parked += _NOTHING_PARKED_SECONDS
             return
@@ -334,16 +353,6 @@ class Writer:
                 if table and keys:
                     self._applier.merger.settle(table, keys)
             tombstones.settle(self._connection, seen)
-
-    def _release(self) -> None:
-        """Let rows go that were deleted and kept only for rows that are gone by now; show those that may be shown."""
-        with self._connection.transaction():
-            for name, keys in applying.held_rows(self._connection).items():
-                table = self._applier.tables.get(name)
-                if table is not None:
-                    self._applier.merger.release(table, keys)
-            for table in self._applier.tables.everything():
-                self._applier.merger.presenter.refresh(table)
 
     def _retry(self, change: Change, tries: int) -> None:
         """Merge a parked change, and take it off the list unless it had to be parked again, which counts a try more."""

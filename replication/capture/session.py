@@ -34,7 +34,7 @@ from replication.core.progress import format_lsn, stable
 from replication.core.views import View
 from replication.errors import TransientError
 from replication.keys import keep_incarnations, kept_incarnations
-from replication.postgres import capturing, tombstones
+from replication.postgres import burials, capturing, tombstones
 from replication.postgres.capturing import Identity
 from replication.postgres.connect import Connection
 from replication.postgres.install import REPLICATION_SET, SLOT, new_incarnation
@@ -298,6 +298,8 @@ class Session:
         if _passed(self._claimed_us, now, CLAIM_SECONDS):
             self._claimed_us = now
             tombstones.claim(self._connection)
+            if buried := burials.bury(self._connection):
+                events.logger().info(events.ROWS_BURIED, rows=buried)
         self._record()
         self._confirm_slot()
         metrics.UNCONFIRMED_BYTES.set(self._publisher.unconfirmed_bytes)

@@ -264,15 +264,21 @@ def move_hint(connection: Connection, origin: str, stream: str, offset: int) -> 
     )
 
 
-def held_rows(connection: Connection) -> dict[tuple[str, str], list[tuple[bytes, ...]]]:
-    """Rows that are visible beside their tombstone: those that outlived it, and those that others refer to."""
-    held: dict[tuple[str, str], list[tuple[bytes, ...]]] = {}
+Held = tuple[str, str, list[str]]
+"""Schema, table and key of a row that was deleted and is there."""
+FIRST_HELD: Held = ("", "", [])
+
+
+def held_rows(connection: Connection, after: Held, most: int) -> list[Held]:
+    """The next rows that were deleted and are there, in the order of their keys: those that outlived their delete, and
+    those that others refer to, in sight or fallen."""
     rows: list[Any] = connection.execute(
-        "SELECT nspname, relname, key FROM kuroshio.tombstone WHERE stamps IS NULL AND saw[1] > 0 LIMIT 1000"
+        "SELECT nspname, relname, key FROM kuroshio.tombstone"
+        " WHERE (stamps IS NULL OR hidden = 'fallen') AND saw[1] > 0 AND (nspname, relname, key) > (%s, %s, %s::text[])"
+        " ORDER BY nspname, relname, key LIMIT %s",
+        (*after, most),
     ).fetchall()
-    for schema, name, key in rows:
-        held.setdefault((schema, name), []).append(tuple(part.encode() for part in key))
-    return held
+    return [(schema, name, key) for schema, name, key in rows]
 
 
 def drop_passages(connection: Connection, own: str, peers: Sequence[str]) -> None:

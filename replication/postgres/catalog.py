@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from psycopg import sql
 from psycopg.abc import AdaptContext
@@ -69,6 +70,8 @@ class ForeignKey:
     parent_columns: tuple[str, ...]
     cascades: bool = False
     """ON DELETE CASCADE: PostgreSQL deletes the children with their parent."""
+    unsets: bool = False
+    """ON DELETE SET NULL: PostgreSQL takes the reference out of the children."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,7 @@ SELECT c.conname::text,
        ns.nspname::text, rel.relname::text,
        array(SELECT attname::text FROM unnest(c.confkey) WITH ORDINALITY u(n, o)
                JOIN pg_attribute ON attrelid = c.confrelid AND attnum = n ORDER BY o),
-       c.confdeltype = 'c'
+       c.confdeltype = 'c', c.confdeltype = 'n'
   FROM pg_constraint c
   JOIN pg_class rel ON rel.oid = CASE WHEN %(up)s THEN c.confrelid ELSE c.conrelid END
   JOIN pg_namespace ns ON ns.oid = rel.relnamespace
@@ -237,8 +240,8 @@ def references(connection: Connection, table: Table) -> tuple[ForeignKey, ...]:
 
 
 def _foreign_keys(connection: Connection, oid: int, *, up: bool, everything: bool = False) -> tuple[ForeignKey, ...]:
-    rows = connection.execute(_FOREIGN_KEYS, {"oid": oid, "up": up, "all": everything}).fetchall()
+    rows: list[Any] = connection.execute(_FOREIGN_KEYS, {"oid": oid, "up": up, "all": everything}).fetchall()
     return tuple(
-        ForeignKey(str(constraint), tuple(columns), (str(schema), str(name)), tuple(others), bool(cascades))  # type: ignore[arg-type]
-        for constraint, columns, schema, name, others, cascades in rows
+        ForeignKey(constraint, tuple(columns), (schema, name), tuple(others), cascades, unsets)
+        for constraint, columns, schema, name, others, cascades, unsets in rows
     )

@@ -68,7 +68,7 @@ def children(connection: Connection, child: Table, reference: ForeignKey, parent
             source(names),
             Constant(child.schema),
             Constant(child.name),
-            _said(child, sql.SQL("g.cells"), sql.SQL("g.key"), names),
+            said(child, sql.SQL("g.cells"), sql.SQL("g.key"), names),
         ),
     ]
     if CLAIMS in child.own_columns:
@@ -78,7 +78,7 @@ def children(connection: Connection, child: Table, reference: ForeignKey, parent
                 source(names),
                 child.quoted,
                 Quoted(CLAIMS),
-                _said(child, sql.SQL("t.{}").format(Quoted(CLAIMS)), _row_key(child), names),
+                said(child, sql.SQL("t.{}").format(Quoted(CLAIMS)), _row_key(child), names),
             )
         )
     rows: list[Any] = connection.execute(
@@ -99,7 +99,7 @@ def cascaded(connection: Connection, child: Table, reference: ForeignKey, parent
         "in_table": sql.SQL("g.nspname = {} AND g.relname = {} AND g.referential").format(
             Constant(child.schema), Constant(child.name)
         ),
-        "said": _said(child, sql.SQL("g.cells"), sql.SQL("g.key"), names),
+        "said": said(child, sql.SQL("g.cells"), sql.SQL("g.key"), names),
         "child": child.quoted,
         "shown": shown,
         "row_key": _row_key(child),
@@ -118,29 +118,39 @@ def needs(parent: Table, child: Table, reference: ForeignKey) -> list[sql.Compos
 
     Conditions on tombstones of ``parent``, to whose key ``reference`` refers.
     """
+    buried = refers_out_of_sight(parent, child, reference)
+    if CLAIMS not in child.own_columns:
+        return [buried]
+    own = sql.SQL("c.{}").format(Quoted(CLAIMS))
+    key = sql.SQL("ARRAY[{}]").format(sql.SQL(", ").join(sql.SQL("c.{}::text").format(Quoted(n)) for n in child.key))
     names = tuple(map(child.first, reference.columns))
-    wanted = [
-        sql.SQL("t.key[{}]::{}").format(sql.Literal(parent.key.index(name) + 1), type_name(parent.types[name]))
-        for name in reference.parent_columns
-    ]
+    unset = sql.SQL("EXISTS (SELECT FROM {} c WHERE {} IS NOT NULL AND {})").format(
+        child.quoted, own, said(child, own, key, names, wanted_by(reference, parent))
+    )
+    return [buried, unset]
+
+
+def refers_out_of_sight(parent: Table, child: Table, reference: ForeignKey) -> sql.Composed:
+    """Does a row that is not in its table refer to the row of the tombstone ``t``? Not counted is who goes with it."""
+    names = tuple(map(child.first, reference.columns))
     follows = "c.hidden = '' AND c.referential AND NOT kuroshio.is_contested(c.deleted, c.saw, c.stamps)"
-    buried = sql.SQL(
+    return sql.SQL(
         "EXISTS (SELECT FROM kuroshio.tombstone c WHERE c.nspname = {} AND c.relname = {} AND c.stamps IS NOT NULL"
         " AND (c.nspname, c.relname, c.key) <> (t.nspname, t.relname, t.key) AND NOT ({}) AND {})"
     ).format(
         Constant(child.schema),
         Constant(child.name),
         sql.SQL(follows if reference.cascades else "false"),
-        _said(child, sql.SQL("c.cells"), sql.SQL("c.key"), names, wanted),
+        said(child, sql.SQL("c.cells"), sql.SQL("c.key"), names, wanted_by(reference, parent)),
     )
-    if CLAIMS not in child.own_columns:
-        return [buried]
-    own = sql.SQL("c.{}").format(Quoted(CLAIMS))
-    key = sql.SQL("ARRAY[{}]").format(sql.SQL(", ").join(sql.SQL("c.{}::text").format(Quoted(n)) for n in child.key))
-    unset = sql.SQL("EXISTS (SELECT FROM {} c WHERE {} IS NOT NULL AND {})").format(
-        child.quoted, own, _said(child, own, key, names, wanted)
-    )
-    return [buried, unset]
+
+
+def wanted_by(reference: ForeignKey, parent: Table) -> list[sql.Composed]:
+    """What a row holds in the columns of ``reference`` that refers to the row of the tombstone ``t`` of ``parent``."""
+    return [
+        sql.SQL("t.key[{}]::{}").format(sql.Literal(parent.key.index(name) + 1), type_name(parent.types[name]))
+        for name in reference.parent_columns
+    ]
 
 
 def follows(child: Table, reference: ForeignKey, parent: Table) -> sql.Composed:
@@ -149,20 +159,20 @@ def follows(child: Table, reference: ForeignKey, parent: Table) -> sql.Composed:
         sql.SQL("p.key[{}]::{}").format(sql.Literal(parent.key.index(name) + 1), type_name(parent.types[name]))
         for name in reference.parent_columns
     ]
-    said = _said(child, sql.SQL("t.cells"), sql.SQL("t.key"), reference.columns, wanted)
+    refers = said(child, sql.SQL("t.cells"), sql.SQL("t.key"), reference.columns, wanted)
     return sql.SQL(
         "(t.referential AND EXISTS (SELECT FROM kuroshio.tombstone p WHERE p.nspname = {} AND p.relname = {} AND {}))"
-    ).format(Constant(parent.schema), Constant(parent.name), said)
+    ).format(Constant(parent.schema), Constant(parent.name), refers)
 
 
 def due_back(connection: Connection, child: Table, reference: ForeignKey, parent: Table) -> list[Key]:
     """Rows that were deleted with a parent, and whose parent is there."""
     wanted = [sql.SQL("p.{}").format(Quoted(name)) for name in reference.parent_columns]
-    said = _said(child, sql.SQL("g.cells"), sql.SQL("g.key"), reference.columns, wanted)
+    refers = said(child, sql.SQL("g.cells"), sql.SQL("g.key"), reference.columns, wanted)
     query = sql.SQL(
         "SELECT g.key FROM kuroshio.tombstone g JOIN {} p ON {} WHERE g.nspname = {} AND g.relname = {}"
         " AND g.referential AND g.hidden = '' AND g.stamps IS NOT NULL"
-    ).format(parent.quoted, said, Constant(child.schema), Constant(child.name))
+    ).format(parent.quoted, refers, Constant(child.schema), Constant(child.name))
     rows: list[Any] = connection.execute(query).fetchall()
     return sorted({_encoded(key) for (key,) in rows})
 
@@ -190,7 +200,7 @@ def _cast(table: Table, column: str, place: int) -> sql.Composed:
     return sql.SQL("s.{}::{}").format(Quoted(f"c{place}"), type_name(table.types[column]))
 
 
-def _said(
+def said(
     table: Table,
     cells: sql.Composable,
     key: sql.Composable,

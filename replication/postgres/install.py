@@ -45,7 +45,7 @@ def _install_schema(connection: Connection) -> None:
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('kuroshio.install'))")
         connection.execute("SET LOCAL client_min_messages = warning")
-        for script in ("schema.sql", "triggers.sql", "residency.sql", "control.sql", "operations.sql"):
+        for script in ("schema.sql", "triggers.sql", "residency.sql", "burials.sql", "control.sql", "operations.sql"):
             connection.execute(files(__package__).joinpath(script).read_bytes())
         for (relation,) in connection.execute(
             "SELECT format('%I.%I', nspname, relname) FROM kuroshio.replicated_table"

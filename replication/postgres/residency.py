@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 from replication.core.merge import Row, RowRules
 from replication.core.rules import Cell
 from replication.core.stamps import BOTTOM, SITE_MASK, Stamps, cell_id, cell_key, mask_key
-from replication.core.views import NEVER, Reach, TableView, Values
+from replication.core.views import ALWAYS, NEVER, Reach, TableView, Values
 from replication.core.widening import Widening
 from replication.postgres.catalog import Constant, Table
 from replication.postgres.connect import Connection
@@ -61,16 +61,43 @@ def withhold(connection: Connection, table: Table, key: Key, row: Row, column: s
         " value = excluded.value",
         (*table.qualified, _texts(key), row.life, stamps, value),
     )
-    blank_records(connection, table, key, None)
-
-
-def blank_records(connection: Connection, table: Table, key: Key, columns: Sequence[str] | None) -> None:
-    """Take the values out of what is on record of a row's conflicts: of some columns, or of all."""
     connection.execute(
         "UPDATE kuroshio.conflict SET winner_value = NULL, loser_value = NULL"
-        " WHERE nspname = %s AND relname = %s AND key = %s AND (%s::text[] IS NULL OR column_name = ANY (%s::text[]))",
-        (*table.qualified, _texts(key), None if columns is None else list(columns), list(columns or ())),
+        " WHERE nspname = %s AND relname = %s AND key = %s",
+        (*table.qualified, _texts(key)),
     )
+
+
+_BLANK = sql.SQL("""
+UPDATE kuroshio.conflict c
+   SET winner_value = CASE WHEN c.winner & {site_mask} = s.number THEN c.winner_value END,
+       loser_value = CASE WHEN c.loser & {site_mask} = s.number THEN c.loser_value END
+  FROM kuroshio.site s
+ WHERE c.nspname = {schema} AND c.relname = {name} AND ({columns}::text IS NULL OR c.column_name = {columns})
+   AND NOT EXISTS (SELECT FROM {shown}) AND NOT EXISTS (SELECT FROM {hidden})""")
+
+
+def blank_records(connection: Connection, table: Table, view: TableView) -> None:
+    """Take the values out of what is on record of conflicts, where a view does not show the row or the column, or where
+    the row is not here, by which that is decided. What this site wrote itself stays."""
+    reaches = {"": view.rows, **{name: reach for name, (reach, _) in view.cells.items()}}
+    for column, reach in reaches.items():
+        if reach != ALWAYS:
+            known = [
+                sql.SQL("{} AND {} = c.key AND NOT {}").format(place.source, place.key, _refused(place, reach))
+                for place in (shown_rows(table), hidden_rows(table))
+            ]
+            connection.execute(
+                _BLANK.format(
+                    site_mask=Constant(SITE_MASK),
+                    schema=Constant(table.schema),
+                    name=Constant(table.name),
+                    columns=Constant(column or None),
+                    shown=known[0],
+                    hidden=known[1],
+                ),
+                (),
+            )
 
 
 def release(connection: Connection, table: Table, key: Key) -> None:
@@ -123,10 +150,10 @@ def _note(connection: Connection, table: Table, key: Key, row: Row, rules: RowRu
 
 def beyond(connection: Connection, table: Table, view: TableView, most: int | None = None) -> dict[str, list[Key]]:
     """The rows that this site has and may not see (under ""), and those where a column shows what should be masked, by
-    column; hidden rows too. What the site wrote itself it may show, in a column and in a table that is shared with
-    others alone."""
+    column; hidden rows too, and the last images of deleted ones. What the site wrote itself it may show, in a column
+    and in a table that is shared with others alone."""
     found: dict[str, list[Key]] = {}
-    for place in (shown_rows(table), hidden_rows(table)):
+    for place in (shown_rows(table), hidden_rows(table), _buried_rows(table, view)):
         for name, condition in _beyond(place, table, view).items():
             if keys := _keys(connection, place, condition, most):
                 found.setdefault(name, []).extend(keys)
@@ -159,8 +186,22 @@ def shown_rows(table: Table) -> Place:
 def hidden_rows(table: Table) -> Place:
     """The rows of a table that exist and are not shown (replication/core/claims.py)."""
     condition = sql.SQL("kuroshio.tombstone WHERE nspname = {} AND relname = {} AND hidden <> ''")
+    return _images(condition.format(Constant(table.schema), Constant(table.name)))
+
+
+def _buried_rows(table: Table, view: TableView) -> Place:
+    """The deleted rows of a table of which more is kept than what says that they are not to be there."""
+    condition = sql.SQL(
+        "kuroshio.tombstone WHERE nspname = {} AND relname = {} AND hidden = '' AND stamps IS NOT NULL"
+        " AND cells - {}::text[] <> '{{}}'"
+    )
+    deciding = [view.rows.column] if view.rows.column else []
+    return _images(condition.format(Constant(table.schema), Constant(table.name), Constant(deciding)))
+
+
+def _images(condition: sql.Composable) -> Place:
     return Place(
-        condition.format(Constant(table.schema), Constant(table.name)),
+        condition,
         sql.SQL("key"),
         sql.SQL("stamps"),
         lambda name: sql.SQL("(cells->>{})").format(Constant(name)),

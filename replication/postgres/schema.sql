@@ -64,6 +64,7 @@ CREATE TABLE IF NOT EXISTS kuroshio.tombstone (
     PRIMARY KEY (nspname, relname, key)
 );
 CREATE INDEX IF NOT EXISTS tombstone_unsettled ON kuroshio.tombstone (xid) WHERE NOT settled;
+CREATE INDEX IF NOT EXISTS tombstone_held ON kuroshio.tombstone (nspname, relname, key) WHERE (stamps IS NULL OR hidden = 'fallen') AND saw[1] > 0;
 CREATE INDEX IF NOT EXISTS tombstone_hidden ON kuroshio.tombstone (nspname, relname, key) WHERE hidden <> '';
 
 -- Up to where each origin's changes (and its own) are applied here, and seen by whoever still writes.

@@ -16,8 +16,9 @@ site that has dropped a tombstone must not meet one that has not, or the new row
    already: the tombstone gives way (`give_way`).
 6. What another rule of delete, unique or parent might bring back is not forgotten, since sites change their rules at
    different times: neither a *contested* row, to which something was written that the deletes had not seen, nor one
-   that a row refers to which is hidden, shows NULL for it, or is itself not forgotten yet. (Two dead rows that refer to
-   each other are kept for good.)
+   that a row refers to which is hidden, shows NULL for it, or is itself not forgotten yet. The first, and who fell with
+   a parent, are buried after a stated time (replication/core/burial.py), and go then. A parent for which a row shows
+   NULL stays as long as that row. (Two dead rows that refer to each other are kept for good.)
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -162,17 +163,17 @@ def save_claims(connection: Connection, reader: str, claims: Mapping[str, int]) 
 Needs = Sequence[sql.Composable]
 """Conditions on a tombstone ``t`` of one table under which a row needs it (`claims.needs`)."""
 
-# Every site's claims cover what the tombstone needs. A bare one, beside a row that outlived it, stays with that row. A
-# hidden row is none.
-_PASSED = """t.settled AND t.hidden = '' AND t.stamps IS NOT NULL
-   AND NOT kuroshio.is_contested(t.deleted, t.saw, t.stamps)
-   AND NOT EXISTS (
+CLAIMED = """t.settled AND NOT EXISTS (
     SELECT FROM jsonb_each_text(t.passed) AS need(origin, lsn) CROSS JOIN unnest(%(sites)s::text[]) AS site
      WHERE NOT EXISTS (SELECT FROM kuroshio.claim c
                         WHERE c.reader = site AND c.origin = need.origin AND c.lsn >= need.lsn::pg_lsn))"""
-# What is parked here is not applied here, whatever else is.
-_NOTHING_WAITS = """NOT EXISTS (
+"""Every site's claims cover what the tombstone ``t`` needs."""
+# A bare one, beside a row that outlived it, stays with that row. A hidden row is none.
+_PASSED = f"""t.hidden = '' AND t.stamps IS NOT NULL
+   AND NOT kuroshio.is_contested(t.deleted, t.saw, t.stamps) AND {CLAIMED}"""
+NOTHING_WAITS = """NOT EXISTS (
     SELECT FROM kuroshio.parked k WHERE (k.nspname, k.relname, k.key) = (t.nspname, t.relname, t.key))"""
+"""What is parked here is not applied here, whatever else is."""
 
 
 def collect(connection: Connection, sites: Sequence[str], needs: Callable[[Name], Needs]) -> None:
@@ -180,9 +181,9 @@ def collect(connection: Connection, sites: Sequence[str], needs: Callable[[Name]
     names: list[Any] = connection.execute("SELECT DISTINCT nspname, relname FROM kuroshio.tombstone").fetchall()
     for schema, name in names:
         parameters = {"schema": schema, "name": name, "sites": list(sites)}
-        passed = _passed(needs((schema, name)))
-        connection.execute(sql.SQL("DELETE FROM kuroshio.tombstone t WHERE t.stable AND {}").format(passed), parameters)
-        connection.execute(_STABLE.format(passed, sql.SQL(_NOTHING_WAITS)), parameters)
+        gone = passed(needs((schema, name)))
+        connection.execute(sql.SQL("DELETE FROM kuroshio.tombstone t WHERE t.stable AND {}").format(gone), parameters)
+        connection.execute(_STABLE.format(gone, sql.SQL(NOTHING_WAITS)), parameters)
 
 
 _STABLE = sql.SQL("""
@@ -195,7 +196,7 @@ INSERT INTO kuroshio.settled AS d (origin, wanted) SELECT origin, lsn FROM here 
     ON CONFLICT (origin) DO UPDATE SET wanted = greatest(d.wanted, excluded.wanted)""")
 
 
-def _passed(needs: Needs) -> sql.Composed:
+def passed(needs: Needs) -> sql.Composed:
     """What is passed of one table, and needed by no row."""
     of_table = sql.SQL("t.nspname = %(schema)s AND t.relname = %(name)s AND ") + sql.SQL(_PASSED)
     return sql.SQL(" AND ").join([of_table, *(sql.SQL("NOT {}").format(need) for need in needs)])
@@ -207,7 +208,7 @@ def give_way(connection: Connection, table: Table, key: Key, sites: Sequence[str
         sql.SQL(
             "DELETE FROM kuroshio.tombstone t WHERE t.nspname = %(schema)s AND t.relname = %(name)s AND t.key = %(key)s"
             " AND (t.stable OR {} AND {}) RETURNING true"
-        ).format(_passed(needs), sql.SQL(_NOTHING_WAITS)),
+        ).format(passed(needs), sql.SQL(NOTHING_WAITS)),
         {"schema": table.schema, "name": table.name, "key": [part.decode() for part in key], "sites": list(sites)},
     )
     return gone.fetchone() is not None

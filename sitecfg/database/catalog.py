@@ -45,7 +45,7 @@ SELECT i.indrelid AS oid, c.relname AS name, i.indisprimary AS primary, NOT i.in
 
 _CONSTRAINTS = """
 SELECT f.conrelid AS oid, f.conname AS name, f.contype::text AS kind, f.conkey::int[] AS columns,
-       pn.nspname || '.' || p.relname AS parent
+       f.confdeltype = 'n' AS unsets, pn.nspname || '.' || p.relname AS parent
   FROM pg_constraint f
   LEFT JOIN pg_class p ON p.oid = f.confrelid
   LEFT JOIN pg_namespace pn ON pn.oid = p.relnamespace
@@ -114,7 +114,8 @@ def _relation(row: DictRow, columns: Rows, indexes: Rows, constraints: Rows) -> 
         checks=tuple(_constraint(each, names) for each in of_kind("c")),
         exclusions=tuple(_constraint(each, names) for each in of_kind("x")),
         foreign_keys=tuple(
-            ForeignKey(each["name"], _named(each["columns"], names), each["parent"]) for each in of_kind("f")
+            ForeignKey(each["name"], _named(each["columns"], names), each["parent"], each["unsets"])
+            for each in of_kind("f")
         ),
     )
 

@@ -89,6 +89,11 @@ def _parent_faults(rules: TableRules, relation: Relation) -> Iterator[Wrong]:
             yield _unknown(place, f"there is no foreign key {name}", name, references)
         elif outcome == "null":
             yield from _unset_faults(place, references[name], relation)
+    for reference in relation.foreign_keys:
+        if reference.unsets and rules.parent(reference.name) != "null":
+            hint = 'say "null", or make the key CASCADE, RESTRICT or NO ACTION: the rule says what becomes of its rows'
+            told = f'it says "{rules.parent(reference.name)}", and the key ON DELETE SET NULL, which would be an edit'
+            yield Wrong(dotted(("parent", reference.name)), told, hint)
 
 
 def _unset_faults(place: str, reference: ForeignKey, relation: Relation) -> Iterator[Wrong]:

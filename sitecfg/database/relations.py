@@ -41,6 +41,8 @@ class ForeignKey:
     name: str
     columns: tuple[str, ...]
     parent: str
+    unsets: bool = False
+    """ON DELETE SET NULL."""
 
 
 @dataclass(frozen=True)

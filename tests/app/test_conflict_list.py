@@ -1,16 +1,18 @@
 """Conflicts for people: which are listed, in which order, and who is told of them."""
 
 from datetime import timedelta
-from uuid import uuid4
+from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from django.core.cache import cache
 from django.urls import reverse
 from django.utils import timezone
 
+from crm.customers.models import Customer
 from crm.reviews.models import Decision, Settlement
 from tests.app.conftest import LogIn
-from tests.app.kuroshio import NOW, conflict
+from tests.app.kuroshio import NOW, conflict, take_away
 from tests.app.make import make_contact, make_customer, make_user
 from tests.app.reviewing import answer, edited, listed, page
 
@@ -113,6 +115,50 @@ def test_nobody_else_is_told(log_in: LogIn) -> None:
     for user in (winner, reader):
         client.force_login(user)
         assert "did not hold" not in page(client, "today")
+
+
+GONE = {
+    "en": "You changed it, Taipei deleted it without knowing of that: it is gone.",
+    "zh-hant": "您修改了它，台北在不知情之下刪除了它：它已不在了。",
+    "zh-hans": "您修改了它，台北在不知情的情况下删除了它：它已不在了。",
+}
+
+
+def lost_with(customer: Customer, **how: Any) -> UUID:
+    """Somebody in the US changed it, while Taipei deleted it; or the other way round."""
+    return conflict(customer, "", holds=None, lost=None, rule="delete = stamp", **how)
+
+
+@pytest.mark.parametrize("language", GONE)
+@pytest.mark.parametrize(("met", "done"), [("delete_origin_differs", "apply_remote"), ("update_deleted", "keep_local")])
+def test_whose_edit_went_with_the_record_is_told_until_it_is_seen(
+    log_in: LogIn, language: str, met: str, done: str
+) -> None:
+    customer, loser = make_customer(name="甲公司"), make_user(language=language)
+    client = log_in()
+    client.force_login(loser)
+    edited(customer, loser, "phone", site="us", at=NOW - timedelta(minutes=3))
+    key = lost_with(customer, type=met, resolution=done)
+    take_away(customer)
+    told = page(client, "today")
+    assert GONE[language] in told
+    assert "甲公司" in told
+    page(client, "conflict_detail", key)
+    assert GONE[language] not in page(client, "today")
+
+
+def test_whose_record_stayed_or_who_deleted_it_is_not_told(log_in: LogIn) -> None:
+    """Who deleted it may have edited it just before."""
+    customer, person = make_customer(), make_user()
+    client = log_in()
+    client.force_login(person)
+    edited(customer, person, "phone", site="us", at=NOW - timedelta(minutes=4))
+    lost_with(customer, type="update_deleted", resolution="apply_remote")
+    assert "did not hold" not in page(client, "today")
+    edited(customer, person, "phone", site="taipei", at=NOW - timedelta(minutes=1))
+    lost_with(customer, type="delete_origin_differs", resolution="apply_remote", lost_at=NOW - timedelta(hours=1))
+    take_away(customer)
+    assert "did not hold" not in page(client, "today")
 
 
 def test_the_customers_page_says_that_somebody_is_asked(log_in: LogIn) -> None:

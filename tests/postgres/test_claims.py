@@ -373,6 +373,16 @@ def _cells(address: bytes) -> dict[str, bytes | None]:
     return {"mail": address, "tax": None, "a": None, "b": None, "p_id": None, "q_id": None, "r_id": None}
 
 
+def test_a_reference_that_postgresql_sets_to_null_needs_the_rule_that_says_so(pair: Pair) -> None:
+    pair.everywhere("CREATE TABLE r (id int PRIMARY KEY)")
+    pair.everywhere("CREATE TABLE c (id int PRIMARY KEY, r_id int REFERENCES r ON DELETE SET NULL)")
+    table = describe(pair.alpha, pair.schema, "c")
+    found = constraints(pair.alpha, table)
+    rules_for(table, found, TableRules(parents={"c_r_id_fkey": "null"}))
+    with pytest.raises(UsageError, match="ON DELETE SET NULL"):
+        rules_for(table, found, TableRules())
+
+
 @pytest.mark.parametrize(
     ("rules", "says"),
     [

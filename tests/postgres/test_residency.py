@@ -9,6 +9,7 @@ from psycopg.types.json import Jsonb
 
 from replication.apply.merging import Merger
 from replication.apply.tables import Tables
+from replication.audience import view_for
 from replication.postgres import residency
 from replication.postgres.catalog import Table
 from replication.postgres.parameters import register
@@ -36,6 +37,12 @@ def table(pair: Pair) -> Iterator[Table]:
                 "INSERT INTO kuroshio.tombstone (nspname, relname, key, deleted, saw, stamps, cells, hidden)"
                 " VALUES (%s, 't', %s, 0, '{0,0}', '{5121,0}', %s, 'unique')",
                 (pair.schema, [f"hidden {key}"], Jsonb({"owner": owner, "secret": "secret"})),
+            )
+            pair.run(
+                pair.beta,
+                "INSERT INTO kuroshio.tombstone (nspname, relname, key, deleted, saw, stamps, cells)"
+                " VALUES (%s, 't', %s, 9216, '{5121,0}', '{5121,0}', %s)",
+                (pair.schema, [f"deleted {key}"], Jsonb({"owner": owner, "secret": "secret"})),
             )
         yield found
 
@@ -67,6 +74,52 @@ def test_rows_of_others_go(pair: Pair, table: Table) -> None:
 def test_a_table_of_others_goes(pair: Pair, table: Table) -> None:
     obey(pair, table, TableRules(share=ALPHA))
     assert left(pair) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("rules", "images"),
+    [
+        (TableRules(share=BY_OWNER), [{"owner": "alpha"}, {"owner": "beta", "secret": "secret"}]),
+        (TableRules(share=ALPHA), [{}, {}]),
+        (TableRules(columns=MASKED), [{"owner": "alpha", "secret": None}, {"owner": "beta", "secret": None}]),
+    ],
+)
+def test_of_deleted_rows_no_more_is_kept_than_of_others(
+    pair: Pair, table: Table, rules: TableRules, images: list[dict[str, str | None]]
+) -> None:
+    obey(pair, table, rules)
+    query = "SELECT cells FROM kuroshio.tombstone WHERE nspname = %s AND hidden = '' AND deleted > 0 ORDER BY key"
+    assert [image for (image,) in pair.run(pair.beta, query, (pair.schema,))] == images
+
+
+@pytest.mark.parametrize(
+    ("rules", "values"),
+    [
+        (TableRules(share=BY_OWNER), {"1 a": None, "2 a": "a", "gone a": None, "1 secret": None, "2 secret": "a"}),
+        (TableRules(share=ALPHA), dict.fromkeys(("1 a", "2 a", "gone a", "1 secret", "2 secret"))),
+        (TableRules(columns=MASKED), {"1 a": "a", "2 a": "a", "gone a": "a", "1 secret": None, "2 secret": None}),
+    ],
+)
+def test_what_is_on_record_of_rows_and_columns_of_others_loses_its_values(
+    pair: Pair, table: Table, rules: TableRules, values: dict[str, str | None]
+) -> None:
+    """What beta wrote itself stays."""
+    for name in values:
+        key, column = name.split()
+        pair.run(
+            pair.beta,
+            "INSERT INTO kuroshio.conflict VALUES (%s, 't', %s, %s, 9217, 9218, '', '', '', 'a', 'b')",
+            (pair.schema, [key], column),
+        )
+    view = view_for(Rules({str(table): rules}), "beta").of(table.qualified)
+    residency.blank_records(pair.beta, table, view)
+    found = pair.run(
+        pair.beta,
+        "SELECT key[1] || ' ' || column_name, winner_value, loser_value FROM kuroshio.conflict WHERE nspname = %s",
+        (pair.schema,),
+    )
+    assert {str(name): won for name, won, _ in found} == values
+    assert {lost for _, _, lost in found} == {"b"}
 
 
 def test_the_values_of_a_column_of_others_go(pair: Pair, table: Table) -> None:

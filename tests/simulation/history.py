@@ -7,7 +7,7 @@ import random
 from collections import Counter
 from dataclasses import dataclass, field
 
-from replication.core.merge import is_contested, lives
+from replication.core.merge import Row, is_contested, lives
 from replication.core.rules import DELETES
 from tests.laws.histories import VALUES
 from tests.simulation.world import COLUMNS, GENERATIONS, Key, Node
@@ -36,6 +36,8 @@ class History:
     clock_us: int = START_US
     skew_us: dict[str, int] = field(default_factory=dict)
     done: Counter[str] = field(default_factory=Counter)
+    rounds = 4
+    """After so many, what every site has passed is forgotten at all."""
 
     def __post_init__(self) -> None:
         self.dice = random.Random(f"kuroshio {self.seed} {self.sites}")
@@ -134,18 +136,25 @@ class History:
         self._agree()
         self._hear_everything()
         self._require_equal()
-        for _ in range(4):
-            for node in self.nodes:
-                node.settle()
-                node.claim()
-            self._hear_everything()
-            for node in self.nodes:
-                node.collect()
+        for _ in range(self.rounds):
+            self._let_go()
         self._require_equal()
         for node in self.nodes:
-            hidden = [key for key in node.graves if not node.visible(key) and not is_contested(node.rows[key])]
+            hidden = [key for key in node.graves if not node.visible(key) and not self.may_stay(node.rows[key])]
             if hidden or node.parked:
                 raise DivergedError(f"seed {self.seed}: {node.name} kept tombstones {hidden}, parked {node.parked}")
+
+    def _let_go(self) -> None:
+        for node in self.nodes:
+            node.settle()
+            node.claim()
+        self._hear_everything()
+        for node in self.nodes:
+            node.collect()
+
+    def may_stay(self, row: Row) -> bool:
+        """Is a deleted row kept as long as such rows are kept?"""
+        return is_contested(row)
 
     def _agree(self) -> None:
         newest = max(node.version for node in self.nodes)

@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from replication.core.merge import Row
+from replication.core.merge import Row, is_contested
 from replication.core.rules import CELL_RULES
 from replication.core.tombstones import is_passed
 from tests.simulation.history import DivergedError, History
@@ -69,6 +69,45 @@ def test_every_pattern_of_cut_lines_converges_in_the_end() -> None:
         CutAllAlong(seed, cut=set(cut)).play(150)
 
 
+class NothingIsKept(History):
+    """Contested rows are kept for no time at all: whatever the rules, nothing is left of what is dead."""
+
+    rounds = 8
+
+    def keep_house(self) -> None:
+        super().keep_house()
+        node = self.dice.choice(self.nodes)
+        node.bury(self.clock_us + self.skew_us.get(node.name, 0))
+
+    def _let_go(self) -> None:
+        super()._let_go()
+        for node in self.nodes:
+            node.bury(self.clock_us)
+
+    def may_stay(self, row: Row) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("first", range(0, 150, 50))
+def test_contested_rows_that_are_buried_converge_and_leave_nothing(first: int) -> None:
+    for seed in range(first, first + 50):
+        NothingIsKept(seed).play(STEPS)
+
+
+class BuriesUnseen(Node):
+    """Writes a delete that says it has seen what the last one had."""
+
+    def bury(self, clock_us: int) -> None:
+        for key in [key for key, grave in self.graves.items() if is_contested(self.rows[key])]:
+            row = self.rows[key]
+            if not self.visible(key) and is_passed(self.graves[key], self.claims, self.numbers):
+                self.rows[key] = replace(row, deleted=row.newest + 1024)
+
+
+def test_a_burial_that_has_not_seen_all_is_found() -> None:
+    assert any(diverges(seed, BuriesUnseen, NothingIsKept) for seed in range(300))
+
+
 def test_a_history_is_what_its_seed_says() -> None:
     assert History(3).play(200).done == History(3).play(200).done
 
@@ -123,9 +162,9 @@ class ForgetsWhatARuleDecidesOn(Node):
         return False
 
 
-def diverges(seed: int, twin: type[Node]) -> bool:
+def diverges(seed: int, twin: type[Node], history: type[History] = History) -> bool:
     try:
-        History(seed, node=twin).play(STEPS)
+        history(seed, node=twin).play(STEPS)
     except DivergedError:
         return True
     return False

@@ -3,16 +3,19 @@
 What is simulated: local writes, each site's log, delivery in the order of each log but in any order between logs,
 messages delivered twice, cut lines (each direction by itself), a commit lost with its acknowledgement, clocks that are
 wrong, changes that wait for their insert, tombstones and the claims by which they go, rules that are changed at one
-site after another, the delete rule among them.
+site after another, the delete rule among them, and contested rows that are buried at once, as if their time had passed.
+Columns that sites get on different days: `tests/simulation/test_schemas.py`.
 
-What is not: the races inside one database (`tests/stack/proof/test_races.py`), large transactions in parts, foreign and
-unique keys, a lost log and its rebuilding (`tests/stack/proof/test_broker_loss.py`), a restore from a backup.
+What is not: the races inside one database (`tests/stack/proof/test_races.py`), large transactions in parts
+(`tests/simulation/large.py`), foreign and unique keys, a lost log and its rebuilding
+(`tests/stack/proof/test_broker_loss.py`), a restore from a backup.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
+from replication.core.burial import bury, is_task_of
 from replication.core.changes import Author, Change
 from replication.core.concurrency import Passage, had, holder
 from replication.core.conflicts import Conflict
@@ -21,7 +24,7 @@ from replication.core.merge import Row, RowRules, is_contested, lives
 from replication.core.progress import Step, step
 from replication.core.rules import HAS_PARTS
 from replication.core.stamps import site_of
-from replication.core.tombstones import Tombstone, collected, due, gives_way, settle
+from replication.core.tombstones import Tombstone, collected, due, gives_way, is_passed, settle
 from replication.core.writing import Values, Writer
 
 Key = tuple[bytes, ...]
@@ -282,6 +285,16 @@ class Node:
             else:
                 self.graves[key] = after
                 self._want(after)
+
+    def bury(self, clock_us: int) -> None:
+        """Contested rows are kept no longer."""
+        waiting = {change.key for change in self.parked}
+        for key, grave in self.graves.items():
+            row = self.rows[key]
+            due = not lives(row, self.rules) and is_contested(row) and key not in waiting
+            mine = is_task_of(self.number, row.deleted, self.numbers.values())
+            if due and mine and is_passed(grave, self.claims, self.numbers):
+                self._write(key, row, bury(row, self._writer(), clock_us), "D")
 
     def is_kept(self, row: Row) -> bool:
         """Might a deleted row come back under another rule?"""

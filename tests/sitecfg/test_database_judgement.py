@@ -239,6 +239,15 @@ def test_a_reference_that_becomes_null_can_be_null() -> None:
     assert wrong[:2] == ("parent.region_fkey", "region_id cannot be NULL")
 
 
+def test_a_reference_that_the_database_sets_to_null_becomes_null_by_its_rule() -> None:
+    unset = replace(GOOD, foreign_keys=(replace(GOOD.foreign_keys[0], unsets=True),))
+    assert judged(RULES, unset) == []
+    for rules in (replace(RULES, parents={}), replace(RULES, parents={"region_fkey": "falls"})):
+        wrong = one(judged(rules, unset))
+        assert wrong.key == "parent.region_fkey"
+        assert "ON DELETE SET NULL" in wrong.message
+
+
 def hidden(column: str, kind: str = "nothing") -> TableRules:
     return with_column(column, ColumnRule(share=Share(("us",)), mask=Mask(kind)))
 

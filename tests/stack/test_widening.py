@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from deploy.local.programs import names
+from deploy.local.programs import DAEMONS, names
 from deploy.local.say import Say
 from deploy.local.stack import Stack
 from replication.apply.sharing import SLICE_ROWS
@@ -29,13 +29,19 @@ points = "counter"
 [table."{GIVEN}"]
 share = {{ column = "owner", map = {{ shanghai = ["shanghai"] }} }}
 """
+US_ALONE = f"""
+[table."{GIVEN}"]
+share = {{ column = "owner", map = {{ shanghai = ["us"] }} }}
+"""
 NEW = f"""
 [table."{PERSON}"]
 [table."{PERSON}".column]
 points = "counter"
-[table."{GIVEN}"]
-share = {{ column = "owner", map = {{ shanghai = ["us"] }} }}
-"""
+{US_ALONE}"""
+NARROW = OLD.partition(f'[table."{GIVEN}"]')[0] + US_ALONE
+"""As it was at first, but for what was given away."""
+MASKED = NARROW.partition("share")[0] + NARROW[NARROW.index(f'[table."{PERSON}".column]') :]
+"""Everybody has all rows, and no card but Shanghai."""
 CREATE = f"""
 CREATE TABLE {PERSON} (id int PRIMARY KEY, owner text NOT NULL, name text, card text, points int NOT NULL DEFAULT 0);
 CREATE TABLE {GIVEN} (id text PRIMARY KEY, owner text NOT NULL, note text)"""
@@ -56,12 +62,16 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
         found.close()
 
 
+def put_rules(sites: Sites, rules: str) -> None:
+    """These files at all sites."""
+    [file] = (sites.stack.config.directory / "rules").glob("*.toml")
+    file.write_text(rules)
+
+
 def change_rules(sites: Sites) -> None:
     """The new rules at all sites, as sitecfg/RESIDENCY.md says."""
     directory = sites.stack.config.directory
-    [file] = (directory / "rules").glob("*.toml")
-    assert OLD in file.read_text()
-    file.write_text(file.read_text().replace(OLD, NEW))
+    put_rules(sites, NEW)
     sites.stack.down()
     sites.close()
     sites.stack = Stack(load(directory), Say())
@@ -118,3 +128,50 @@ def test_what_is_written_afterwards_travels_as_ever(sites: Sites) -> None:
     sites.run(HERE, f"INSERT INTO {PERSON} (id, owner) VALUES (-1, '{HERE}')")
     sites.converge(PERSON)
     sites.wait_and_verify()
+
+
+def restart(sites: Sites, rules: str) -> None:
+    """The rules at all sites, and their daemons started anew; their servers stay."""
+    daemons = names(sites.stack.config, *DAEMONS)
+    sites.stack.supervisor.stop_programs(daemons)
+    put_rules(sites, rules)
+    sites.add_tables(PERSON, GIVEN)
+    sites.stack.supervisor.start_programs(daemons)
+
+
+ENTITLED = f"SELECT count(*) FILTER (WHERE owner = '{HERE}'), count(*) FILTER (WHERE card LIKE '4111-%') FROM {PERSON}"
+IMAGES = "SELECT count(*) FROM kuroshio.tombstone WHERE cells::text LIKE '%canary%'"
+
+
+def test_access_that_is_taken_away_and_given_again_at_once_ends_with_all_that_was_there(sites: Sites) -> None:
+    """What was written while the US had none of it is there, too."""
+    sites.run(HERE, f"INSERT INTO {PERSON} (id, owner, name) VALUES (-2, '{HERE}', 'canary')")
+    sites.converge(PERSON)
+    sites.run(HERE, f"DELETE FROM {PERSON} WHERE id = -2")
+    until("the US has heard of it", lambda: sites.value(FAR, IMAGES) == 1, explain=sites.logs)
+    restart(sites, NARROW)
+    sites.run(HERE, f"UPDATE {PERSON} SET name = 'meanwhile' WHERE id = 3")
+    until("the US has none of Shanghai's rows", lambda: sites.run(FAR, ENTITLED) == [(0, 0)], explain=sites.logs)
+    until("nor what was deleted", lambda: sites.value(FAR, IMAGES) == 0, explain=sites.logs)
+    restart(sites, NEW)
+    waited = sites.replication("wait", "--timeout", "90")
+    assert waited.returncode == 0, waited.stderr + sites.logs()
+    assert sites.value(FAR, f"SELECT name FROM {PERSON} WHERE id = 3") == "meanwhile", "wait waits for what is owed"
+    sites.converge(PERSON)
+    sites.wait_and_verify()
+
+
+def test_access_that_is_given_and_taken_away_at_once_leaves_nothing(sites: Sites) -> None:
+    """While it is being given, no more can be; to take it away is possible."""
+    restart(sites, NARROW)
+    until("the US has none of Shanghai's rows", lambda: sites.run(FAR, ENTITLED) == [(0, 0)], explain=sites.logs)
+    restart(sites, MASKED)
+    until("some of them came", lambda: sites.run(FAR, ENTITLED) != [(0, 0)], explain=sites.logs)
+    sites.stack.supervisor.stop_programs([f"{FAR}-apply"])
+    put_rules(sites, NEW)
+    refused = sites.replication("add-table", PERSON)
+    assert refused.returncode != 0
+    assert f"{HEADQUARTERS} has not sent all" in refused.stderr
+    restart(sites, NARROW)
+    sites.wait_and_verify()
+    assert sites.run(FAR, ENTITLED) == [(0, 0)]

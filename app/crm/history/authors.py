@@ -15,7 +15,8 @@ AHEAD = timedelta(minutes=15)
 
 
 def author_of(edits: Iterable[Edit], *, columns: Collection[str], site: str, at: datetime) -> Edit | None:
-    """The edit that made a version; `columns` are those that share its stamp. `edits` are of one record."""
+    """The edit that made a version; `columns` are those that share its stamp, none where any may have been written.
+    `edits` are of one record."""
     able = [
         edit
         for edit in edits
@@ -26,4 +27,4 @@ def author_of(edits: Iterable[Edit], *, columns: Collection[str], site: str, at:
 
 def _wrote(edit: Edit, columns: Collection[str]) -> bool:
     """Who made the record wrote all of its columns."""
-    return not edit.columns or not set(columns).isdisjoint(edit.columns)
+    return not (edit.columns and columns) or not set(columns).isdisjoint(edit.columns)

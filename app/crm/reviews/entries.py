@@ -19,7 +19,7 @@ from crm.history.models import Edit
 from crm.history.selectors import get_edits_of
 from crm.reviews.claims import Background, Fall, Held, look_up
 from crm.reviews.models import Settlement
-from crm.reviews.records import BY_TABLE, Column, Kind, together
+from crm.reviews.records import BY_TABLE, EXISTENCE, Column, Kind, together
 from crm.reviews.values import NOTHING, told, value_of
 from crm.sales.models import OrderLine
 from replication.status import PARENT, UNIQUE, ConflictView, Side
@@ -106,7 +106,8 @@ class Entry:
         """Whether it was this person's own value that lost, and still does."""
         if self.held:
             return self.held.waits and user in (self.loser.person, self.record)
-        return (self.column is not None or self.waits) and self.loser.person == user
+        went = self.conflict.column == EXISTENCE and self.record is None
+        return (self.column is not None or self.waits or went) and self.loser.person == user
 
     @property
     def waits(self) -> bool:
@@ -121,7 +122,11 @@ class Entry:
     @property
     def deleted_won(self) -> bool:
         """In a conflict over the record's existence: whether it went."""
-        return (self.conflict.type == "delete_origin_differs") == (self.conflict.resolution == "apply_remote")
+        return _went(self.conflict)
+
+
+def _went(conflict: ConflictView) -> bool:
+    return (conflict.type == "delete_origin_differs") == (conflict.resolution == "apply_remote")
 
 
 def name_of(record: Any) -> tuple[str, str]:
@@ -166,9 +171,11 @@ def _entry(
     column = kind.column(conflict.column) if conflict.type != PARENT else None
     held = behind.held(conflict) if conflict.type == UNIQUE else None
     fall = behind.fall(conflict) if conflict.type == PARENT else None
-    written = together(conflict.table, conflict.column)
-    mine = edits.get(key, ()) if conflict.column else ()
+    written = together(conflict.table, conflict.column) if conflict.column else ()
+    mine = edits.get(key, ())
     theirs = edits.get(held.holder.pk, ()) if held and held.holder else () if held or fall else mine
+    if conflict.column == EXISTENCE:  # nobody is known to have deleted it
+        mine, theirs = (mine, ()) if _went(conflict) else ((), theirs)
     winner = _version(conflict.winner, column, written, theirs, names)
     loser = _version(conflict.loser, column, written, mine, names)
     record = behind.records[kind].get(key)

@@ -11,6 +11,7 @@ from crm.core.sites import config, site_title
 from crm.reviews.entries import Entry
 from crm.reviews.models import Decision
 from crm.reviews.records import KINDS
+from sitecfg import Limits
 
 _TITLES: Mapping[str, Promise] = {
     "latest": gettext_lazy("Later edit"),
@@ -80,9 +81,10 @@ def _claimed(entry: Entry) -> str:
 def _fell(entry: Entry) -> str:
     told = _(
         "%(winner)s deleted what this belongs to, while %(loser)s put it there without knowing of that. So it went out"
-        " of sight with it. It is kept."
+        " of sight with it, and is kept for %(days)s days in case that comes back."
     )
-    return told % _places(entry)
+    site = config().sites.get(entry.winner.site)
+    return told % (_places(entry) | {"days": (site.limits if site else Limits()).disputed_days})
 
 
 def decided(entry: Entry) -> str:

@@ -1,5 +1,8 @@
 """Scenarios 9 and 10 on running sites: rows that claim one key, and children whose parent was deleted elsewhere."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from deploy.local.programs import names
 from tests.stack.proof.sites import Sites, until
 
@@ -188,6 +191,40 @@ def test_what_was_deleted_with_a_parent_comes_back_with_it(sites: Sites) -> None
     rest = f"{tasks.partition(' ORDER')[0]} UNION ALL SELECT id FROM {PERSON} WHERE id = 61"
     until("they go together", lambda: not any(sites.run(site, rest) for site in SITES))
     sites.wait_and_verify()
+
+
+@contextmanager
+def disputed_days(sites: Sites, days: int) -> Iterator[None]:
+    """All sites keep for so long what fell or was changed while it was deleted."""
+    files = {file: file.read_text() for file in sites.stack.config.directory.glob("sites/*.toml")}
+    daemons = names(sites.stack.config, "apply")
+    try:
+        for file, text in files.items():
+            file.write_text(f"{text}[limits]\ndisputed_days = {days}\n")
+        sites.stack.supervisor.stop_programs(daemons)
+        sites.stack.supervisor.start_programs(daemons)
+        yield
+    finally:
+        for file, text in files.items():
+            file.write_text(text)
+
+
+def test_what_fell_is_deleted_at_every_site_when_its_time_has_passed(sites: Sites) -> None:
+    at_first(sites, f"INSERT INTO {PERSON} (id) VALUES (71); INSERT INTO {TAG} VALUES (71, 'late', 71)")
+    meanwhile(
+        sites,
+        (HERE, f"DELETE FROM {PERSON} WHERE id = 71"),
+        (THIRD, f"INSERT INTO {LINK} VALUES (71, 71, 71)"),
+    )
+    link = "SELECT hidden, referential FROM kuroshio.tombstone WHERE relname = 'link' AND key = '{71}'"
+    assert everywhere(sites, link) == [("fallen", False)]
+    with disputed_days(sites, 0):
+        gone = [("", True)]
+        until("it is deleted", lambda: all(sites.run(site, link) in (gone, []) for site in SITES), explain=sites.logs)
+    sites.wait_and_verify()
+    sites.run(THIRD, f"INSERT INTO {PERSON} (id) VALUES (71)")
+    sites.wait_and_verify()
+    assert everywhere(sites, f"SELECT id FROM {LINK} WHERE id = 71") == []
 
 
 def _city(sites: Sites, site: str) -> object:

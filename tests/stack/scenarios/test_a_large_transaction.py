@@ -23,9 +23,9 @@ AFTER = f"SELECT note FROM {TABLE} WHERE id = 0"
 
 @pytest.fixture
 def thin(sites: Sites) -> Iterator[Sites]:
-    sites.everywhere(f"CREATE TABLE {TABLE} (id int PRIMARY KEY, note text)")
+    sites.everywhere(f"CREATE TABLE IF NOT EXISTS {TABLE} (id int PRIMARY KEY, note text)")
     sites.add_tables(TABLE)
-    sites.run(AUTHOR, f"INSERT INTO {TABLE} VALUES (0, 'before')")
+    sites.run(AUTHOR, f"INSERT INTO {TABLE} VALUES (0, 'before') ON CONFLICT (id) DO UPDATE SET note = 'before'")
     sites.converge(TABLE)
     sites.stack.wan.shape(Lines(sender=AUTHOR, receiver=READER), rate="512kbit")
     yield sites
@@ -52,5 +52,20 @@ def test_it_shows_whole_after_a_cut_in_its_middle_and_so_does_what_was_written_a
     assert thin.value(READER, STAGED) == 0
 
 
-def count(sites: Sites, site: str) -> int:
-    return int(sites.value(site, f"SELECT count(*) FROM {TABLE} WHERE id > 0"))
+def test_a_part_that_was_lost_at_its_reader_is_read_again(thin: Sites) -> None:
+    """Its transaction is not applied without it, and nothing ends: what the log has is looked for there."""
+    thin.stack.wan.shape(Lines(sender=AUTHOR, receiver=READER), rate="2Mbit")
+    thin.run(AUTHOR, f"INSERT INTO {TABLE} SELECT g, md5(g::text) FROM generate_series({ROWS + 1}, {2 * ROWS}) g")
+    until("a part of it is staged", lambda: thin.value(READER, STAGED) > 0)
+    apply = thin.stack.supervisor.pid(f"{READER}-apply")
+    thin.run(READER, f"DELETE FROM kuroshio.staged_part WHERE origin = '{AUTHOR}'")
+    thin.run(AUTHOR, f"UPDATE {TABLE} SET note = 'after' WHERE id = 0")
+    assert count(thin, READER, above=ROWS) == 0
+    until("it shows", lambda: count(thin, READER, above=ROWS) == ROWS, explain=thin.logs)
+    until("what was written after it is there", lambda: thin.value(READER, AFTER) == "after")
+    assert thin.stack.supervisor.pid(f"{READER}-apply") == apply, "apply has ended"
+    thin.converge(TABLE)
+
+
+def count(sites: Sites, site: str, *, above: int = 0) -> int:
+    return int(sites.value(site, f"SELECT count(*) FROM {TABLE} WHERE id > {above}"))

@@ -1,0 +1,162 @@
+"""Rows that are out of sight and not forgotten are deleted for good when their time has passed, and then go like any
+other."""
+
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from replication.apply.applier import Applier
+from replication.apply.burying import Burying
+from replication.apply.merging import Merger
+from replication.apply.releasing import Releasing
+from replication.apply.tables import Tables
+from replication.core.changes import Author, Change
+from replication.core.stamps import moment
+from replication.definitions import rules_for
+from replication.postgres import applying, burials
+from replication.postgres.catalog import describe
+from replication.postgres.indexes import constraints
+from replication.postgres.parameters import register
+from replication.postgres.rows import FastRows
+from sitecfg import Rules, TableRules
+from tests.postgres.servers import Pair, as_applied
+from tests.postgres.test_claims import House
+from tests.postgres.test_tombstones import FAR, graves, hear, merge, settle
+
+LONG, NONE = 90, 0
+NUMBERS = {"alpha": 1, "beta": 2}
+AUTHOR = Author("beta", 2, 0, 0, {})
+FALLS = TableRules(parents={"c_q_id_fkey": "falls"})
+GRAVES = "SELECT relname, hidden, referential FROM kuroshio.tombstone WHERE nspname = %s ORDER BY 1"
+
+
+@pytest.fixture(autouse=True)
+def _of_the_tests_before(pair: Pair) -> None:
+    register(pair.alpha)
+    for name in ("tombstone", "claim", "settled", "position", "parked", "burial"):
+        pair.run(pair.alpha, f"DELETE FROM kuroshio.{name}")
+
+
+@pytest.fixture
+def house(pair: Pair) -> House:
+    """A child falls with its parent, and takes along its own child, for which parents return."""
+    pair.everywhere("CREATE TABLE q (id int PRIMARY KEY, name text)")
+    pair.everywhere("CREATE TABLE c (id int PRIMARY KEY, q_id int REFERENCES q)")
+    pair.everywhere("CREATE TABLE d (id int PRIMARY KEY, c_id int REFERENCES c)")
+    rules = {"q": TableRules(), "c": FALLS, "d": TableRules()}
+    for name, said in rules.items():
+        table = describe(pair.alpha, pair.schema, name)
+        pair.enlist(name, rules_for(table, constraints(pair.alpha, table), said))
+    tables = Tables(pair.alpha, Rules({f"{pair.schema}.{name}": said for name, said in rules.items()}))
+    merger = Merger(pair.alpha, 1, list(pair.config.sites), tables, partial(applying.park, pair.alpha))
+    house = House(pair, tables, merger, Applier(pair.alpha, tables, merger, FastRows(), 10**18))
+    house.by_name = {name: describe(pair.alpha, pair.schema, name) for name in rules}
+    return house
+
+
+def note(pair: Pair, tables: Tables, days: int, own: int = 1) -> int:
+    """What apply does every few seconds; returns how many rows are due."""
+    with as_applied(pair.alpha), pair.alpha.transaction():
+        Burying(pair.alpha, tables, NUMBERS, own, days).look()
+    [(count,)] = pair.run(pair.alpha, "SELECT count(*) FROM kuroshio.burial")
+    return int(str(count))
+
+
+def pass_everywhere(pair: Pair) -> int:
+    """All sites hear of everything, and children go before their parents; returns how many tombstones stay."""
+    for _ in range(8):
+        settle(pair)
+        hear(pair, beta=FAR, alpha=FAR)
+        left = graves(pair)
+    return left
+
+
+def fall(house: House) -> None:
+    """Alpha deletes a parent that beta has given a child, and that one of its own."""
+    pair = house.pair
+    pair.run(pair.alpha, "INSERT INTO q VALUES (1, 'x')")
+    pair.run(pair.alpha, "DELETE FROM q")
+    for name, refers in (("c", "q_id"), ("d", "c_id")):
+        house.apply([Change((pair.schema, name), "I", (b"1",), {refers: b"1"}, moment(5, 2), 0, AUTHOR)])
+    assert pair.run(pair.alpha, GRAVES, (pair.schema,)) == [
+        ("c", "fallen", False),
+        ("d", "fallen", False),
+        ("q", "", False),
+    ]
+
+
+def test_rows_that_fell_are_buried_with_their_parent_and_nothing_is_left(house: House) -> None:
+    pair = house.pair
+    fall(house)
+    assert note(pair, house.tables, NONE) == 0, "beta may not have heard of the delete"
+    assert pass_everywhere(pair) == 3, "who fell is kept, and so is the parent"
+    assert note(pair, house.tables, LONG) == 0
+    assert note(pair, house.tables, NONE, own=2) == 0, "it is alpha's task"
+    assert note(pair, house.tables, NONE) == 2
+    burials.bury(pair.alpha)
+    assert pair.run(pair.alpha, GRAVES, (pair.schema,)) == [("c", "", True), ("d", "", True), ("q", "", False)]
+    assert pass_everywhere(pair) == 0
+    house.look_again()
+    assert pair.run(pair.alpha, "SELECT id FROM q UNION ALL SELECT id FROM c UNION ALL SELECT id FROM d") == []
+
+
+def test_a_parent_that_is_made_anew_in_time_has_its_children(house: House) -> None:
+    pair = house.pair
+    fall(house)
+    pass_everywhere(pair)
+    assert note(pair, house.tables, NONE) == 2
+    pair.run(pair.alpha, "INSERT INTO q VALUES (1, 'again')")
+    house.look_again()
+    burials.bury(pair.alpha)
+    assert pair.run(pair.alpha, "SELECT c.id, d.id FROM c JOIN d ON d.c_id = c.id") == [(1, 1)]
+    assert note(pair, house.tables, NONE) == 0
+
+
+def test_a_parent_whose_delete_is_disputed_keeps_its_children(house: House) -> None:
+    """An edit that the delete had not seen would bring it back under another rule."""
+    pair = house.pair
+    fall(house)
+    [(base,)] = pair.run(pair.alpha, "SELECT saw[1] FROM kuroshio.tombstone WHERE relname = 'q'")
+    unseen = moment((int(str(base)) >> 10) + 1, 2)
+    house.apply([Change((pair.schema, "q"), "U", (b"1",), {"name": b"unseen"}, unseen, 0, AUTHOR)])
+    pass_everywhere(pair)
+    assert note(pair, house.tables, NONE) == 1, "the parent's own turn is first"
+    burials.bury(pair.alpha)
+    pass_everywhere(pair)
+    assert note(pair, house.tables, NONE) == 2
+    burials.bury(pair.alpha)
+    assert pass_everywhere(pair) == 0
+
+
+def test_what_is_buried_elsewhere_goes_here_children_first_or_last(house: House) -> None:
+    pair = house.pair
+    fall(house)
+    pass_everywhere(pair)
+    saw, at = (moment(5, 2), 0), moment(10**15, 2)
+    gone = Change((pair.schema, "c"), "D", (b"1",), {}, at, 0, AUTHOR, saw=saw, committed=1, referential=True)
+    house.apply([gone])
+    house.apply([replace(gone, table=(pair.schema, "d"))])
+    with as_applied(pair.alpha), pair.alpha.transaction():
+        Releasing(pair.alpha, house.tables, house.merger).look()
+    assert pair.run(pair.alpha, GRAVES, (pair.schema,)) == [("c", "", True), ("d", "", True), ("q", "", False)]
+
+
+def test_a_row_that_was_written_to_unseen_is_buried_when_its_time_has_passed(pair: Pair) -> None:
+    pair.everywhere("CREATE TABLE t (id int PRIMARY KEY, a text)")
+    table, tables = pair.enlist("t"), Tables(pair.alpha, pair.config.rules)
+    pair.run(pair.alpha, "INSERT INTO t VALUES (1, 'x')")
+    pair.run(pair.alpha, "DELETE FROM t")
+    [(base,)] = pair.run(pair.alpha, "SELECT saw[1] FROM kuroshio.tombstone")
+    at = moment((int(str(base)) >> 10) + 1, 2)
+    merge(pair, table, Change((pair.schema, "t"), "U", (b"1",), {"a": b"beta"}, at, 0, AUTHOR))
+    assert note(pair, tables, NONE) == 0, "not every site has passed the delete"
+    assert pass_everywhere(pair) == 1
+    assert note(pair, tables, LONG) == 0
+    assert note(pair, tables, NONE) == 1
+    pair.run(pair.alpha, "UPDATE kuroshio.tombstone SET xid = pg_current_xact_id()")
+    burials.bury(pair.alpha)
+    assert pass_everywhere(pair) == 1, "something was written since it was found due"
+    assert note(pair, tables, NONE) == 1
+    burials.bury(pair.alpha)
+    assert pass_everywhere(pair) == 0
