@@ -75,6 +75,10 @@ class OversizedError(DecodeError):
     reason = "oversized"
 
 
+REFUSALS = tuple(error.reason for error in (DecodeError, SignatureError, ForeignError, OversizedError))
+"""Why a message may be refused."""
+
+
 class ApplyError(KuroshioError):
     """A change that this site cannot take. It is set aside with its reason."""
 

@@ -25,6 +25,8 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
+from replication.errors import REFUSALS
+
 ADDRESS = "127.0.0.1"
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the process' own start says as much
 CAPTURE, APPLY, WEB, SITE = (CollectorRegistry() for _ in range(4))
@@ -77,7 +79,10 @@ WAL_BOUND_PASSED = Gauge(
 RECEIVED_MESSAGES = Counter("kuroshio_link_received_messages", "Messages received.", ["origin"], registry=APPLY)
 RECEIVED_BYTES = Counter("kuroshio_link_received_bytes", "Bytes of messages received.", ["origin"], registry=APPLY)
 MESSAGES_REFUSED = Counter(
-    "kuroshio_link_refused_messages", "Messages not signed by the origin that they name.", ["origin"], registry=APPLY
+    "kuroshio_link_refused_messages",
+    f"Messages that were refused: {', '.join(REFUSALS)}.",
+    ["origin", "reason"],
+    registry=APPLY,
 )
 DUPLICATES = Counter(
     "kuroshio_link_redelivered_messages", "Messages that were applied before.", ["origin"], registry=APPLY
@@ -202,8 +207,10 @@ REGISTRIES: Mapping[str, CollectorRegistry] = {"capture": CAPTURE, "apply": APPL
 def expect(peers: Iterable[str]) -> None:
     """Show as nought what apply may count of these (4)."""
     for origin in peers:
-        for counted in (RECEIVED_MESSAGES, RECEIVED_BYTES, MESSAGES_REFUSED, DUPLICATES, LINK_INTERRUPTED):
+        for counted in (RECEIVED_MESSAGES, RECEIVED_BYTES, DUPLICATES, LINK_INTERRUPTED):
             counted.labels(origin)
+        for reason in REFUSALS:
+            MESSAGES_REFUSED.labels(origin, reason)
         for path in ("set", "merge"):
             CHANGES_APPLIED.labels(origin, path)
         COMMIT_LATENCY.labels(origin)

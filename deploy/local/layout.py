@@ -1,8 +1,8 @@
 """Where things lie in the state folder, and how they come to lie there.
 
-Each site has `<site>/pg`, `<site>/rabbitmq`, `<site>/log`; beside them `secrets/`, `keys/`,
-`authority/`, `supervisor/`, `wan/`, `monitoring/` and `rabbitmq/`, the brokers' program. Nothing outside is written, but the socket
-of a supervisor whose own folder has too long a name for one.
+Each site has `<site>/pg`, `<site>/rabbitmq`, `<site>/log`; beside them `secrets/`, `keys/`, `authority/`,
+`supervisor/`, `wan/`, `monitoring/` and `rabbitmq/`, the brokers' program. Nothing outside is written, but the
+socket of a supervisor whose own folder has too long a name for one.
 """
 
 import hashlib
