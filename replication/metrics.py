@@ -199,6 +199,11 @@ TOMBSTONE_HORIZON = Figure(
 CONFLICTS_RECORDED = Figure("kuroshio_conflicts_recorded_total", "Conflicts recorded at this site.")
 VOLUME_FREE = Figure("kuroshio_volume_free_bytes", "Free for the database, where it lies.", ("volume",))
 VOLUME_SIZE = Figure("kuroshio_volume_size_bytes", "The size of that file system.", ("volume",))
+CERTIFICATE_EXPIRY = Figure(
+    "kuroshio_certificate_expiry_timestamp_seconds",
+    "Until when the certificate holds that the site shows its peers, and its authority's.",
+    ("certificate",),
+)
 
 
 REGISTRIES: Mapping[str, CollectorRegistry] = {"capture": CAPTURE, "apply": APPLY, "web": WEB, "site": SITE}

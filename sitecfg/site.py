@@ -46,6 +46,11 @@ class Database(Table):
         default_factory=dict, description="the files of the roles' passwords: a role that is not here is not used"
     )
 
+    def login(self, role: Role | None = None) -> tuple[str, Path]:
+        """Return the user that a role logs in as, the administrator if it is not used, and the file of the password."""
+        path = self.roles.get(role) if role else None
+        return (role_name(role), path) if role and path else (self.user, self.password_file)
+
 
 class Broker(Table):
     """The site's RabbitMQ: for its own daemons on the same machine, and by TLS for its peers."""
@@ -176,14 +181,13 @@ class Site(Table):
 
     def dsn(self, role: Role | None = None, *, hide: bool = False) -> str:
         """Return libpq's connection string, the administrator's or a role's; `hide` leaves the password unread."""
-        database = self.database
-        path = database.roles.get(role) if role else None
+        user, password_file = self.database.login(role)
         return _conninfo(
-            host=database.host,
-            port=str(database.port),
-            dbname=database.name,
-            user=role_name(role) if role and path else database.user,
-            password=HIDDEN if hide else read_secret(path or database.password_file),
+            host=self.database.host,
+            port=str(self.database.port),
+            dbname=self.database.name,
+            user=user,
+            password=HIDDEN if hide else read_secret(password_file),
         )
 
     def broker_url(self, *, hide: bool = False) -> str:

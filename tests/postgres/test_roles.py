@@ -10,7 +10,7 @@ from psycopg.errors import InsufficientPrivilege
 from replication.initialising import initialise_site
 from replication.postgres import applying, capturing, tombstones
 from replication.postgres.connect import Connection, connect
-from replication.postgres.install import REPLICATION_SET, SLOT
+from replication.postgres.install import REPLICATION_SET
 from replication.postgres.slot import SlotStream
 from sitecfg import Config
 from sitecfg.site import Role
@@ -54,9 +54,11 @@ def test_capture_reads_the_slot_and_keeps_its_record(pair: Pair) -> None:
         tombstones.claim(session)
         with session.transaction(force_rollback=True):
             capturing.begin_incarnation(session, own, "beef", 7)
+        capturing.slot_confirmed(session)
+        # The site's own slot is that of the first database of the cluster, which tests share.
+        session.execute("SELECT pg_create_logical_replication_slot('of_roles', 'pglogical_output')")
         dsn = pair.config.sites["alpha"].dsn("capture")
-        stream = SlotStream(dsn, SLOT, capturing.slot_confirmed(session) or 0, [REPLICATION_SET])
-        stream.close()
+        SlotStream(dsn, "of_roles", 0, [REPLICATION_SET]).close()
 
 
 def test_apply_writes_replicated_rows_under_the_origin_that_is_not_captured(pair: Pair) -> None:
