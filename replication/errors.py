@@ -9,8 +9,10 @@
     │       ├── StreamMissing     the stream that was asked for is not there (wiped, or a new incarnation)
     │       └── StreamDown        it is there, and the broker cannot serve it: it starts, or the log is damaged
     ├── RefusedError          another site was asked, and said no, and why: whoever asked decides
-    ├── DecodeError           the stream stops, unacknowledged
-    │   └── SignatureError        a message that its named origin did not sign: refused, counted, alarmed
+    ├── DecodeError           the stream stops, unacknowledged; refused, counted, alarmed
+    │   ├── SignatureError        a message that its named origin did not sign: passed over
+    │   ├── ForeignError          a message of another site than the one whose stream it stands in
+    │   └── OversizedError        a message that would take more memory than any of ours does
     ├── ApplyError            one change is set aside; the others go on
     ├── RulesUnknownError     written under rules that this site has never had: the origin stops until it has them
     ├── PositionLostError     the log no longer reaches back: the origin stops, a snapshot is needed
@@ -51,9 +53,30 @@ class RefusedError(KuroshioError):
 class DecodeError(KuroshioError):
     """Bytes that are not what their format says. They stay unacknowledged: nothing is skipped."""
 
+    reason = "malformed"
+    """Why a message was refused, as it is counted: one of a few words."""
+
 
 class SignatureError(DecodeError):
     """A message that was not signed by the origin that it names."""
+
+    reason = "signature"
+
+
+class ForeignError(DecodeError):
+    """A message of another site than the one whose stream it stands in."""
+
+    reason = "foreign"
+
+
+class OversizedError(DecodeError):
+    """A message that would take more memory than any of ours does."""
+
+    reason = "oversized"
+
+
+REFUSALS = tuple(error.reason for error in (DecodeError, SignatureError, ForeignError, OversizedError))
+"""Why a message may be refused."""
 
 
 class ApplyError(KuroshioError):

@@ -5,41 +5,35 @@ a new one begins, the file names both, because the database's commit and the fil
 """
 
 import os
-import stat
 from pathlib import Path
 
 from replication.errors import UsageError
 from replication.wire.signing import Signer, Verifier
 from sitecfg import Config, Site
+from sitecfg.secrets import require_private
+
+_HINT = "the local stack makes keys with `make up`"
 
 
 def signer(site: Site) -> Signer:
     """This site's private key. A file that others may read is refused."""
-    path = site.keys.own
-    _require(path)
-    if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise UsageError(f"{path} may be read by others: chmod 600 {path}")
-    return Signer(path.read_bytes())
+    require_private(site.keys.own, _HINT)
+    return Signer(site.keys.own.read_bytes())
 
 
 def verifier(config: Config, site: Site) -> Verifier:
     """The public keys of all sites."""
     paths = {name: site.keys.public(name) for name in config.sites}
     for path in paths.values():
-        _require(path)
+        if not path.is_file():
+            raise UsageError(f"the public key {path} is missing: {_HINT}")
     return Verifier({name: path.read_bytes() for name, path in paths.items()})
 
 
 def masking_key(site: Site) -> bytes:
     """What this site's hashes are made with (replication/core/masking.py); it never leaves the site."""
-    path = site.keys.mask
-    _require(path)
-    return path.read_bytes().strip()
-
-
-def _require(path: Path) -> None:
-    if not path.is_file():
-        raise UsageError(f"the key {path} is missing: the local stack makes keys with `make up`")
+    require_private(site.keys.mask, _HINT)
+    return site.keys.mask.read_bytes().strip()
 
 
 def kept_incarnations(site: Site) -> list[str]:

@@ -25,6 +25,8 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
+from replication.errors import REFUSALS
+
 ADDRESS = "127.0.0.1"
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the process' own start says as much
 CAPTURE, APPLY, WEB, SITE = (CollectorRegistry() for _ in range(4))
@@ -77,7 +79,10 @@ WAL_BOUND_PASSED = Gauge(
 RECEIVED_MESSAGES = Counter("kuroshio_link_received_messages", "Messages received.", ["origin"], registry=APPLY)
 RECEIVED_BYTES = Counter("kuroshio_link_received_bytes", "Bytes of messages received.", ["origin"], registry=APPLY)
 MESSAGES_REFUSED = Counter(
-    "kuroshio_link_refused_messages", "Messages not signed by the origin that they name.", ["origin"], registry=APPLY
+    "kuroshio_link_refused_messages",
+    f"Messages that were refused: {', '.join(REFUSALS)}.",
+    ["origin", "reason"],
+    registry=APPLY,
 )
 DUPLICATES = Counter(
     "kuroshio_link_redelivered_messages", "Messages that were applied before.", ["origin"], registry=APPLY
@@ -194,6 +199,11 @@ TOMBSTONE_HORIZON = Figure(
 CONFLICTS_RECORDED = Figure("kuroshio_conflicts_recorded_total", "Conflicts recorded at this site.")
 VOLUME_FREE = Figure("kuroshio_volume_free_bytes", "Free for the database, where it lies.", ("volume",))
 VOLUME_SIZE = Figure("kuroshio_volume_size_bytes", "The size of that file system.", ("volume",))
+CERTIFICATE_EXPIRY = Figure(
+    "kuroshio_certificate_expiry_timestamp_seconds",
+    "Until when the certificate holds that the site shows its peers, and its authority's.",
+    ("certificate",),
+)
 
 
 REGISTRIES: Mapping[str, CollectorRegistry] = {"capture": CAPTURE, "apply": APPLY, "web": WEB, "site": SITE}
@@ -202,8 +212,10 @@ REGISTRIES: Mapping[str, CollectorRegistry] = {"capture": CAPTURE, "apply": APPL
 def expect(peers: Iterable[str]) -> None:
     """Show as nought what apply may count of these (4)."""
     for origin in peers:
-        for counted in (RECEIVED_MESSAGES, RECEIVED_BYTES, MESSAGES_REFUSED, DUPLICATES, LINK_INTERRUPTED):
+        for counted in (RECEIVED_MESSAGES, RECEIVED_BYTES, DUPLICATES, LINK_INTERRUPTED):
             counted.labels(origin)
+        for reason in REFUSALS:
+            MESSAGES_REFUSED.labels(origin, reason)
         for path in ("set", "merge"):
             CHANGES_APPLIED.labels(origin, path)
         COMMIT_LATENCY.labels(origin)

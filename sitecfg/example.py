@@ -6,7 +6,7 @@ ports lie in `base_port + 1` to `base_port + 394`:
 | from base_port | what listens there |
 |---|---|
 | 1 to 9 | the sites' PostgreSQL, by site number |
-| 101 to 109 | the sites' brokers; 121 to 129 is left free for their distribution ports |
+| 101 to 109, 131 to 139 | the sites' brokers, for themselves and for peers; 121 to 129: distribution ports |
 | 212, 213, 221 … | the WAN emulator's doors: client's number, server's number |
 | 301 to 309 | the web nodes |
 | 311 to 319, 321 to 329 | the metrics of capture, of apply |
@@ -85,7 +85,11 @@ class _Layout:
         yield 'time_zone = "UTC"\nlanguages = ["en"]\ncurrency = "USD"'
         yield from self._endpoint("database", number, user="postgres", secret=f"{name}.postgres")
         yield _line("name", self.database)
+        yield "[database.roles]"
+        for role in ("capture", "apply", "ops", "read"):
+            yield _line(role, str(self.state / "secrets" / f"{name}.{role}"))
         yield from self._endpoint("broker", 100 + number, user="kuroshio", secret=f"{name}.broker")
+        yield _line("tls_port", self.base_port + 130 + number)
         yield from self._endpoint("web", 300 + number)
         yield "[metrics]"
         for place, kind in self._metrics(app=app):

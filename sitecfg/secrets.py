@@ -1,4 +1,4 @@
-"""Passwords, each in a file of its own that only its owner may read.
+"""Passwords and keys, each in a file of its own that only its owner may read.
 
 A file is opened when its password is used and at no other time, so that a configuration can be
 checked where no secret is.
@@ -27,6 +27,14 @@ def read_secret(path: Path) -> str:
     if not secret or "\n" in secret or "\0" in secret:
         raise _fault(path, "not exactly one line", "write the password as one line of text")
     return secret
+
+
+def require_private(path: Path, hint: str) -> None:
+    """Refuse a file of keys that is not there, or that group or others may open."""
+    try:
+        _refuse_open_mode(path, stat.S_IMODE(path.stat().st_mode))
+    except OSError as error:
+        raise _fault(path, error.strerror or str(error), hint) from error
 
 
 def _refuse_open_mode(path: Path, mode: int) -> None:

@@ -2,16 +2,17 @@
 
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, StrictInt
 
-from .secrets import HIDDEN, read_secret
+from .secrets import HIDDEN, read_secret, require_private
 from .shapes import LOOPBACK, Host, PathBelow, Port, SiteName, Table, Text, as_tuple, refuse
 from .units import BitsPerSecond, Bytes
 
 THIN_BITS_PER_SECOND = 256_000
+CERTIFICATE_HINT = "python -m deploy.certificates makes it"
 
 
 def _time_zone(name: str) -> str:
@@ -30,24 +31,36 @@ Language = Literal["zh-hant", "zh-hans", "en"]
 Languages = Annotated[tuple[Language, ...], BeforeValidator(as_tuple), AfterValidator(_languages), Field(min_length=1)]
 
 
+Role = Literal["capture", "apply", "ops", "read"]
+
+
 class Database(Table):
-    """The site's PostgreSQL, for those who work on it."""
+    """The site's PostgreSQL: as its administrator, who makes what there is, and in the roles of who works on it."""
 
     host: Host
     port: Port
     name: Text
     user: Text
     password_file: PathBelow = Field(description="the file that holds the password, mode 0600")
+    roles: dict[Role, PathBelow] = Field(
+        default_factory=dict, description="the files of the roles' passwords: a role that is not here is not used"
+    )
+
+    def login(self, role: Role | None = None) -> tuple[str, Path]:
+        """Return the user that a role logs in as, the administrator if it is not used, and the file of the password."""
+        path = self.roles.get(role) if role else None
+        return (role_name(role), path) if role and path else (self.user, self.password_file)
 
 
 class Broker(Table):
-    """The site's RabbitMQ, for its own daemons."""
+    """The site's RabbitMQ: for its own daemons on the same machine, and by TLS for its peers."""
 
     host: Host
     port: Port
     vhost: Text = "/"
     user: Text
     password_file: PathBelow = Field(description="the file that holds the password, mode 0600")
+    tls_port: Port = Field(default=5671, description="where peers come in, by TLS")
 
 
 class Web(Table):
@@ -75,7 +88,7 @@ class Metrics(Table):
 
 
 class Keys(Table):
-    """The Ed25519 keys by which sites know each other's log."""
+    """The Ed25519 keys by which sites know each other's log, and the certificates by which they know their brokers."""
 
     directory: PathBelow
 
@@ -87,6 +100,16 @@ class Keys(Table):
     def public(self, site: str) -> Path:
         """The public key of a site (PEM)."""
         return self.directory / f"{site}.pub"
+
+    @property
+    def certificate(self) -> Path:
+        """What the site shows its peers: its certificate and the key to it, in one file (PEM, mode 0600)."""
+        return self.directory / "tls.pem"
+
+    @property
+    def authority(self) -> Path:
+        """By whose signature the site knows its peers' certificates (PEM)."""
+        return self.directory / "ca.pem"
 
     @property
     def mask(self) -> Path:
@@ -156,15 +179,15 @@ class Site(Table):
     limits: Limits = Limits()
     peers: dict[str, Peer] = Field(default_factory=dict)
 
-    def dsn(self, *, hide: bool = False) -> str:
-        """Return libpq's connection string; `hide` leaves the password's file unread."""
-        database = self.database
+    def dsn(self, role: Role | None = None, *, hide: bool = False) -> str:
+        """Return libpq's connection string, the administrator's or a role's; `hide` leaves the password unread."""
+        user, password_file = self.database.login(role)
         return _conninfo(
-            host=database.host,
-            port=str(database.port),
-            dbname=database.name,
-            user=database.user,
-            password=_password(database, hide=hide),
+            host=self.database.host,
+            port=str(self.database.port),
+            dbname=self.database.name,
+            user=user,
+            password=HIDDEN if hide else read_secret(password_file),
         )
 
     def broker_url(self, *, hide: bool = False) -> str:
@@ -172,8 +195,20 @@ class Site(Table):
         return _amqp(self.broker, hide=hide)
 
     def peer_url(self, peer: str, *, hide: bool = False) -> str:
-        """Return the AMQP address of a peer's broker, as this site reaches it."""
-        return _amqp(self.peers[peer], hide=hide)
+        """Return the AMQP address of a peer's broker, as this site reaches it: by TLS, with this site's certificate.
+
+        The peer proves that it is the site of that name, whatever host the line leads to.
+        """
+        if hide:
+            return _amqp(self.peers[peer], hide=True, scheme="amqps")
+        tls = {"ssl_options": self.tls_options(peer)}
+        return f"{_amqp(self.peers[peer], hide=False, scheme='amqps')}?{urlencode(tls)}"
+
+    def tls_options(self, peer: str) -> dict[str, str]:
+        """Return what a TLS client of a peer's broker is to be told, by Python's names."""
+        require_private(self.keys.certificate, CERTIFICATE_HINT)
+        certificate, authority = str(self.keys.certificate), str(self.keys.authority)
+        return {"certfile": certificate, "keyfile": certificate, "ca_certs": authority, "server_hostname": peer}
 
     @property
     def web_url(self) -> str:
@@ -186,8 +221,9 @@ class Site(Table):
         return tuple(f"http://{LOOPBACK}:{port}/metrics" for port in self.metrics.ports.values())
 
 
-def _password(holder: Database | Broker | Peer, *, hide: bool) -> str:
-    return HIDDEN if hide else read_secret(holder.password_file)
+def role_name(role: Role) -> str:
+    """What PostgreSQL calls it (replication/postgres/roles.sql)."""
+    return f"kuroshio_{role}"
 
 
 def _conninfo(**values: str) -> str:
@@ -201,10 +237,10 @@ def _quoted(value: str) -> str:
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-def _amqp(broker: Broker | Peer, *, hide: bool) -> str:
-    password = HIDDEN if hide else quote(_password(broker, hide=False), safe="")
+def _amqp(broker: Broker | Peer, *, hide: bool, scheme: str = "amqp") -> str:
+    password = HIDDEN if hide else quote(read_secret(broker.password_file), safe="")
     user, vhost = quote(broker.user, safe=""), quote(broker.vhost, safe="")
-    return f"amqp://{user}:{password}@{_bracketed(broker.host)}:{broker.port}/{vhost}"
+    return f"{scheme}://{user}:{password}@{_bracketed(broker.host)}:{broker.port}/{vhost}"
 
 
 def _bracketed(host: str) -> str:

@@ -22,6 +22,7 @@ def whole_faults(files: Files) -> Iterator[Fault]:
     for file, site in files.sites.items():
         yield from _name_faults(file, site)
         yield from _peer_faults(file, site, files.site_names)
+    yield from _user_faults(files.sites)
     yield from _port_faults(files)
     yield from _rules_faults(files)
 
@@ -64,6 +65,16 @@ def _peer_faults(file: str, site: Site, names: set[str]) -> Iterator[Fault]:
             yield Fault(file, dotted(("peers", peer)), "no site is called so", hint)
 
 
+def _user_faults(sites: Mapping[str, Site]) -> Iterator[Fault]:
+    """At a broker each site is somebody else: who may read what depends on it."""
+    users = {(site.name, site.broker.user): f"{file}: broker.user" for file, site in sites.items()}
+    for file, site in sites.items():
+        for name, peer in site.peers.items():
+            place = dotted(("peers", name, "user"))
+            if (known := users.setdefault((name, peer.user), f"{file}: {place}")) != f"{file}: {place}":
+                yield Fault(file, place, f"{peer.user} is that of {known} at {name} too", f'say user = "{site.name}"')
+
+
 class _Door(NamedTuple):
     """A port that something listens on; `machine` tells one machine's loopback from another's."""
 
@@ -97,6 +108,7 @@ def _site_doors(site: Site, *, relayed: bool) -> Iterator[tuple[str, str, int]]:
     """Yield key, host and port; a peer's line is a door only where the WAN emulator keeps it."""
     yield "database.port", site.database.host, site.database.port
     yield "broker.port", site.broker.host, site.broker.port
+    yield "broker.tls_port", site.broker.host, site.broker.tls_port
     yield "web.port", site.web.host, site.web.port
     for kind, port in site.metrics.ports.items():
         yield f"metrics.{kind}_port", LOOPBACK, port

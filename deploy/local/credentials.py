@@ -1,4 +1,4 @@
-"""Passwords and signing keys of the local sites: made once, kept in files that only their owner reads."""
+"""Passwords, signing keys and certificates of the local sites: made once, kept in files that only their owner reads."""
 
 import os
 import secrets
@@ -7,6 +7,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from deploy.certificates import Authority, provide
 from deploy.local.layout import Layout
 from sitecfg import Config, Site
 
@@ -20,11 +21,13 @@ def make(config: Config, layout: Layout) -> None:
         for path in _password_files(site, layout):
             _make_once(path, secrets.token_urlsafe(PASSWORD_BYTES))
     _make_keys(config)
+    provide(Authority(layout.authority), list(config.sites.values()))
 
 
 def _password_files(site: Site, layout: Layout) -> set[Path]:
     named = {site.database.password_file, site.broker.password_file}
     named |= {peer.password_file for peer in site.peers.values()}
+    named |= {*site.database.roles.values()}
     return named | {layout.secret(f"{site.name}.app"), layout.secret("erlang"), layout.secret("demo")}
 
 

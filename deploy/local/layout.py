@@ -1,8 +1,8 @@
 """Where things lie in the state folder, and how they come to lie there.
 
-Each site has `<site>/pg`, `<site>/rabbitmq`, `<site>/log`; beside them `secrets/`, `keys/`,
-`supervisor/`, `wan/`, `monitoring/` and `rabbitmq/`, the brokers' program. Nothing outside is written, but the socket
-of a supervisor whose own folder has too long a name for one.
+Each site has `<site>/pg`, `<site>/rabbitmq`, `<site>/log`; beside them `secrets/`, `keys/`, `authority/`,
+`supervisor/`, `wan/`, `monitoring/` and `rabbitmq/`, the brokers' program. Nothing outside is written, but the
+socket of a supervisor whose own folder has too long a name for one.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from sitecfg import Config
 from sitecfg.local import Local
 
 ROOT = Path(__file__).resolve().parents[2]
-RESERVED = {"keys", "monitoring", "rabbitmq", "secrets", "supervisor", "wan"}  # folders beside the sites'
+RESERVED = {"authority", "keys", "monitoring", "rabbitmq", "secrets", "supervisor", "wan"}  # folders beside the sites'
 SOCKET_PATH_BYTES = 100  # sockaddr_un holds 107; supervisor appends its pid while it makes one
 
 
@@ -45,6 +45,11 @@ class Layout:
 
     def secret(self, name: str) -> Path:
         return self.state / "secrets" / name
+
+    @property
+    def authority(self) -> Path:
+        """Of the certificate authority: on this machine alone it lies beside the sites."""
+        return self.state / "authority"
 
     @property
     def demo_shown(self) -> Path:

@@ -16,6 +16,7 @@ from deploy.local.layout import Layout, put
 from deploy.local.say import StackError
 from sitecfg import Site
 from sitecfg.secrets import read_secret
+from sitecfg.site import role_name
 
 BIN = Path("/usr/lib/postgresql/15/bin")
 APP_ROLE = "app"
@@ -151,11 +152,14 @@ def _maintenance(site: Site) -> str:
 
 
 def provide(site: Site, layout: Layout) -> None:
-    """Make the site's database and the role of its web node unless they are there."""
+    """Make the site's database and the roles of its web node and its daemons unless they are there."""
+    roles = {APP_ROLE: layout.secret(f"{site.name}.app")}
+    roles |= {role_name(role): path for role, path in site.database.roles.items()}
     with psycopg.connect(_maintenance(site), autocommit=True) as connection:
-        if not _exists(connection, "select 1 from pg_roles where rolname = %s", APP_ROLE):
-            password = read_secret(layout.secret(f"{site.name}.app"))
-            connection.execute(_role(password))
+        for name, path in roles.items():
+            if not _exists(connection, "select 1 from pg_roles where rolcanlogin and rolname = %s", name):
+                known = _exists(connection, "select 1 from pg_roles where rolname = %s", name)
+                connection.execute(_role(name, read_secret(path), known=known))
         if not _exists(connection, "select 1 from pg_database where datname = %s", site.database.name):
             connection.execute(_database(site.database.name))
     with psycopg.connect(site.dsn(), autocommit=True) as connection:
@@ -167,8 +171,9 @@ def _exists(connection: psycopg.Connection, query: LiteralString, name: str) -> 
     return connection.execute(query, [name]).fetchone() is not None
 
 
-def _role(password: str) -> sql.Composed:
-    return sql.SQL("create role {} login password {}").format(sql.Identifier(APP_ROLE), sql.Literal(password))
+def _role(name: str, password: str, *, known: bool) -> sql.Composed:
+    verb = sql.SQL("alter" if known else "create")
+    return verb + sql.SQL(" role {} login password {}").format(sql.Identifier(name), sql.Literal(password))
 
 
 def _database(name: str) -> sql.Composed:

@@ -7,7 +7,6 @@ Streams need no plugin. Users come from a definitions file that is read at every
 import base64
 import hashlib
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import pika
 from deploy.local import broker_home
 from deploy.local.layout import Layout, is_taken, put
 from replication.audience import view_for
-from replication.broker.names import control_name
+from replication.broker.permissions import OWN, of_peer
 from sitecfg import Config, Site
 from sitecfg.secrets import read_secret
 
@@ -25,6 +24,7 @@ DISTRIBUTION_PORT = 20  # above the broker's own
 SETTINGS = """\
 # Made anew by every `make up`.
 listeners.tcp.default = {host}:{port}
+listeners.ssl.default = {host}:{tls_port}
 loopback_users = none
 load_definitions = {definitions}
 
@@ -33,6 +33,14 @@ tcp_listen_options.sndbuf = 16384
 tcp_listen_options.recbuf = 65536
 tcp_listen_options.nodelay = true
 tcp_listen_options.backlog = 128
+
+# Peers come in by TLS alone, each with its certificate. Certificate and key are one file.
+ssl_options.cacertfile = {authority}
+ssl_options.certfile = {certificate}
+ssl_options.keyfile = {certificate}
+ssl_options.verify = verify_peer
+ssl_options.fail_if_no_peer_cert = true
+ssl_options.versions.1 = tlsv1.3
 
 log.console = true
 log.console.level = info
@@ -52,7 +60,9 @@ management_agent.disable_metrics_collector = true
 """
 
 # One scheduler that sleeps when idle, and tables for as many processes as one site needs.
-ERLANG = "+S 1:1 +SDcpu 1:1 +SDio 2 -kernel inet_dist_use_interface {127,0,0,1}"
+# A certificate that was renewed is read again for new connections after so many milliseconds; said here, since TLS is
+# started before the broker reads its configuration.
+ERLANG = "+S 1:1 +SDcpu 1:1 +SDio 2 -kernel inet_dist_use_interface {127,0,0,1} -ssl ssl_pem_cache_clean 5000"
 
 
 def command(layout: Layout) -> list[str]:
@@ -109,40 +119,30 @@ def configure(site: Site, config: Config, layout: Layout) -> bool:
 
 
 def _settings(site: Site, folder: Path) -> str:
-    settings = SETTINGS.format(host=site.broker.host, port=site.broker.port, definitions=folder / "definitions.json")
+    settings = SETTINGS.format(
+        host=site.broker.host,
+        port=site.broker.port,
+        tls_port=site.broker.tls_port,
+        authority=site.keys.authority,
+        certificate=site.keys.certificate,
+        definitions=folder / "definitions.json",
+    )
     return settings + (SHOWN.format(port=site.metrics.broker_port) if site.metrics.broker_port else "")
 
 
 def _definitions(site: Site, config: Config) -> dict[str, Any]:
-    """The site's own daemons may do all. A peer's user may read the streams that are made for the peer, write what it
-    asks to the control plane's exchange, and nothing else; where several peers have one user, what all of them may."""
+    """The site's own daemons and each of its peers as users of their own, with what each may do."""
     vhost, own = site.broker.vhost, site.broker.user
     peers = {name: other.peers[site.name] for name, other in config.sites.items() if site.name in other.peers}
     passwords = {peer.user: peer.password_file for peer in peers.values()} | {own: site.broker.password_file}
-    everything = {"configure": ".*", "write": ".*", "read": ".*"}
-    streams = {
-        user: "|".join(sorted({_streams(site, config, name) for name, peer in peers.items() if peer.user == user}))
-        for user in passwords
-    }
+    permissions = {peer.user: of_peer(site.name, view_for(config.rules, name).name) for name, peer in peers.items()}
     return {
         "vhosts": [{"name": vhost}],
         "users": [_user(name, read_secret(path)) for name, path in passwords.items()],
         "permissions": [
-            {"user": name, "vhost": vhost, **(everything if name == own else _of_a_peer(site, streams[name]))}
-            for name in passwords
+            {"user": user, "vhost": vhost, **allowed._asdict()} for user, allowed in (permissions | {own: OWN}).items()
         ],
     }
-
-
-def _streams(site: Site, config: Config, peer: str) -> str:
-    """The pattern of what one peer may read here: all streams, or what announces the log and the lanes of its view."""
-    view = view_for(config.rules, peer).name
-    return rf"{site.name}\.(incarnations\.[0-9]+|[0-9a-f]+\.{view}\.(live|packed))$" if view else ""
-
-
-def _of_a_peer(site: Site, streams: str) -> dict[str, str]:
-    asks = re.escape(control_name(site.name))
-    return {"configure": "", "write": f"^{asks}$", "read": rf"^kuroshio\.(?!control\.)({streams})"}
 
 
 def _user(name: str, password: str) -> dict[str, Any]:

@@ -82,6 +82,7 @@ def _owners(config: Config) -> dict[int, str]:
         for port in [
             site.database.port,
             site.broker.port,
+            site.broker.tls_port,
             site.broker.port + DISTRIBUTION_PORT,
             site.web.port,
             *site.metrics.ports.values(),

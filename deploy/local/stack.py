@@ -90,7 +90,8 @@ class Stack:
         """Say now which port is taken, rather than let a server fail in a loop."""
         ports = list(local_of(self.config).ports.values())
         for site in self.sites:
-            ports += [site.database.port, site.broker.port, *(peer.port for peer in site.peers.values())]
+            ports += [site.database.port, site.broker.port, site.broker.tls_port]
+            ports += [peer.port for peer in site.peers.values()]
         taken = [str(port) for port in ports if is_taken(port)]
         if taken:
             raise StackError(f"taken by other programs: port {', '.join(taken)}")

@@ -74,10 +74,11 @@ def postgres_exporter(site: Site) -> tuple[Command, dict[str, str]]:
         "--log.level=warn",
     ]
     database = site.database
+    user, password_file = database.login("ops")
     environment = {
         "DATA_SOURCE_URI": f"{database.host}:{database.port}/{database.name}?sslmode=disable",
-        "DATA_SOURCE_USER": database.user,
-        "DATA_SOURCE_PASS_FILE": str(database.password_file),
+        "DATA_SOURCE_USER": user,
+        "DATA_SOURCE_PASS_FILE": str(password_file),
         "GOMAXPROCS": "1",
     }
     return command, environment

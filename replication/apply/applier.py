@@ -23,14 +23,18 @@ from replication.apply.tables import Tables
 from replication.clock import now_us
 from replication.core.changes import Author, Change
 from replication.core.stamps import hlc_of
+from replication.errors import ApplyError
 from replication.postgres import applying
 from replication.postgres.catalog import ForeignKey, Table
 from replication.postgres.connect import Connection
 from replication.postgres.rows import FastRows, Rows, missing_parents
 from replication.wire.message import MOMENT_OF, REFERENTIAL, WHOLE, Section
 
+REFUSED = (psycopg.Error, ApplyError)
+"""What the database, or a column's rule, says of a change that it does not take."""
 
-def is_of_the_moment(fault: psycopg.Error) -> bool:
+
+def is_of_the_moment(fault: psycopg.Error | ApplyError) -> bool:
     """A deadlock, a lock timeout, a lost connection: time mends it (scenario 17). Everything else is of the data, also
     a limit that a value exceeds (class 54), which psycopg counts among the operational errors."""
     return isinstance(fault, psycopg.OperationalError) and not (fault.sqlstate or "").startswith("54")
@@ -71,7 +75,7 @@ class Applier:
                 with self.connection.transaction():
                     self._section(section, author, set_wise=set_wise)
                 return
-            except psycopg.Error as fault:
+            except REFUSED as fault:
                 if is_of_the_moment(fault):
                     raise
         for change in changes_of(section, author, range(len(section.moments))):
@@ -94,18 +98,16 @@ class Applier:
             with self.connection.transaction():
                 self.merger.merge(table, [change])
             return not waiting
-        except psycopg.Error as fault:
+        except REFUSED as fault:
             if is_of_the_moment(fault):
                 raise
-            self.merger.park(
-                change, "refused", f"{fault.sqlstate}: {fault.diag.constraint_name or type(fault).__name__}"
-            )
+            self.merger.park(change, "refused", _why(fault))
             return False
 
     def _section(self, section: Section, author: Author, *, set_wise: bool = True) -> None:
         table = self.tables.get(section.table)
         everything = range(len(section.moments))
-        if table is None or not set(section.columns[: section.key_count]) <= set(table.key):
+        if table is None or set(section.columns[: section.key_count]) != set(table.key):
             self._park(section, author, everything, "schema", _NO_TABLE)
             return
         latest = _latest(section)
@@ -223,9 +225,16 @@ class Applier:
             applying.park(self.connection, change, reason, detail)
 
 
+def _why(fault: psycopg.Error | ApplyError) -> str:
+    if isinstance(fault, ApplyError):
+        return str(fault)
+    return f"{fault.sqlstate}: {fault.diag.constraint_name or type(fault).__name__}"
+
+
 def _latest(section: Section) -> int:
+    """What was seen counts too: the next local write of the row is stamped above it."""
     edited = [max(numbers) for name, numbers in section.extra.items() if name.startswith(MOMENT_OF)]
-    return max([*edited, max(section.moments)], default=0) if section.moments else 0
+    return max([*edited, max(section.moments), max(section.seen)]) if section.moments else 0
 
 
 def _lacks(columns: Collection[str]) -> str:

@@ -4,7 +4,8 @@ What does not fit the set-wise statements comes here: a row that somebody else c
 there yet, a delete, a rule with authority.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial, reduce
 
@@ -20,6 +21,7 @@ from replication.core.merge import Row, merge
 from replication.core.progress import format_lsn
 from replication.core.stamps import site_of
 from replication.core.views import NEVER
+from replication.errors import ApplyError, DecodeError
 from replication.postgres import applying, residency, states, tombstones
 from replication.postgres.catalog import Table
 from replication.postgres.connect import Connection
@@ -81,9 +83,12 @@ class Merger:
             local = states.NOTHING
         rules = self.tables.rules(table)
         residence = self.tables.residence(table)
-        if residence is not None and self._keep_out(residence, key, local, changes):
-            return Decision(Row())
-        decision = decide(local.row, changes, rules, self._concurrent, partial(self.presenter.missing_parent, table))
+        with _readable(table):
+            if residence is not None and self._keep_out(residence, key, local, changes):
+                return Decision(Row())
+            decision = decide(
+                local.row, changes, rules, self._concurrent, partial(self.presenter.missing_parent, table)
+            )
         for change, reason, detail in decision.waits:
             self.park(change, reason, detail)
         row = decision.row if residence is None else residence.masked(decision.row)
@@ -209,6 +214,15 @@ class Merger:
         if had(theirs, version, known):
             return False
         return site == self.number or not had(holder(version, known), change.moment, [theirs])
+
+
+@contextmanager
+def _readable(table: Table) -> Iterator[None]:
+    """A value or a part that the column's rule cannot read concerns its own row alone."""
+    try:
+        yield
+    except (ValueError, ArithmeticError, LookupError, TypeError, DecodeError) as fault:
+        raise ApplyError(f"{table}: a change says what its column's rule cannot read") from fault
 
 
 def _passed(changes: Sequence[Change]) -> dict[str, str]:

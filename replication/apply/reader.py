@@ -2,8 +2,9 @@
 
 1. The directory stream names the incarnation in force and those before it; a position outside of that lineage cannot be
    compared, and the origin stops (invariant 1).
-2. What a message's signature does not prove is refused, counted and alarmed. It is passed over; if it was a true one
-   that was damaged, the next one shows the gap. What is signed and cannot be read stops the origin.
+2. What a message's signature does not prove is passed over; if it was a true one that was damaged, the next one shows
+   the gap. What is signed and cannot be read, or says what cannot be, stops the origin and no other. Both are refused,
+   counted and alarmed.
 3. What is missing, be it a range or a part of a large transaction, is looked for further back in the log
    (`apply/whence.py`). If it stays away the origin stops, and what is missing is named.
 4. What was written under rules that this site has never had waits until it has them (pitfall P13).
@@ -30,16 +31,18 @@ from replication.clock import now_us, pause, to_datetime
 from replication.core.progress import Step, adopt, format_lsn, step
 from replication.errors import (
     DecodeError,
+    ForeignError,
     PositionLostError,
     RulesUnknownError,
-    SignatureError,
     StreamDown,
     StreamMissing,
     TransientError,
 )
 from replication.postgres.applying import Place, Reading
 from replication.wire.header import Header
-from replication.wire.message import decode_sections, read_header
+from replication.wire.message import Section, decode_sections, read_header
+from replication.wire.soundness import require_sound, require_sound_header
+from sitecfg import ConfigError
 
 _CONNECT_SECONDS = 20.0
 _HEARTBEAT_SECONDS = 20
@@ -80,6 +83,7 @@ class Reader(threading.Thread):
         self._place = place
         self._lane = LaneChoice(link.thin)
         self._lsn = self._base_lsn = 0
+        self._incarnation = ""
         self._round_trip = RoundTrip(link.origin)
         self._whence = Whence()
         self._attempt = 0
@@ -100,7 +104,9 @@ class Reader(threading.Thread):
             self._read()
         except ChangeLane:
             return 0.0
-        except (PositionLostError, DecodeError, RulesUnknownError) as fault:
+        except (PositionLostError, DecodeError, RulesUnknownError, ConfigError) as fault:
+            if isinstance(fault, DecodeError):
+                self._refuse(fault)
             reading.state, reading.reason = "stopped", str(fault)
             events.logger().error(events.READING_STOPPED, origin=origin, reason=str(fault))
             return _STOPPED_SECONDS
@@ -122,29 +128,26 @@ class Reader(threading.Thread):
                 f"the log of {self._link.origin} is now {header.incarnation}, which does not continue"
                 f" {place.position.incarnation}: the origin must be seeded again here"
             )
-        self._lsn, self._base_lsn = lsn, header.lineage[0].lsn
+        self._lsn, self._base_lsn, self._incarnation = lsn, header.lineage[0].lsn, header.incarnation
         stream = stream_name(self._link.origin, header.incarnation, self._lane.name, self._link.view)
         self._attempt += 1
         self._attach(stream, self._whence.offset(stream, place))
 
     def _log_in_force(self) -> Header:
-        try:
-            announced = [self._own_header(body)[0] for body in self._announcements()]
-        except DecodeError as fault:
-            self._refuse(fault)
-            raise
+        announced = [self._own_header(body)[0] for body in self._announcements()]
         if not announced:
             raise TransientError("the origin has not announced its log yet")
         header = max(announced, key=lambda header: header.published_us)
         if not header.lineage:
             raise DecodeError(f"the directory of {self._link.origin} ends with a message that announces no log")
+        require_sound_header(header)
         return header
 
     def _own_header(self, body: bytes) -> tuple[Header, memoryview]:
         """The header of a message that the origin signed, and the rest."""
         header, rest = read_header(body, self._link.verify)
         if header.origin != self._link.origin:
-            raise SignatureError(f"a message of {header.origin} in the stream of {self._link.origin}")
+            raise ForeignError(f"a message of {header.origin} in the stream of {self._link.origin}")
         return header, rest
 
     def _announcements(self) -> Iterator[bytes]:
@@ -193,10 +196,20 @@ class Reader(threading.Thread):
             self._refuse(fault)
             reader.ack(delivery)
             return
+        require_sound_header(header)
+        if header.incarnation != self._incarnation:
+            raise ForeignError(f"a message of the log {header.incarnation} in that of {self._incarnation}")
         self._heard(header, len(delivery.body))
         if header.kind == "start":
             reader.ack(delivery)
-            return
+        else:
+            self._take(reader, delivery, (header, rest), stream, offset)
+
+    def _take(
+        self, reader: StreamReader, delivery: Delivery, message: tuple[Header, memoryview], stream: str, offset: Offset
+    ) -> None:
+        """Hand a message to the writer unless it was applied before."""
+        header, rest = message
         is_part = header.part is not None and not header.part.is_last
         decision = self._step(header, is_part=is_part)
         if decision is Step.GAP:
@@ -208,10 +221,11 @@ class Reader(threading.Thread):
             metrics.DUPLICATES.labels(header.origin).inc()
             reader.ack(delivery)
             return
-        sections = [] if is_part or decision is Step.DUPLICATE else decode_sections(rest)
+        sections = [] if decision is Step.DUPLICATE else _sections(rest)
+        taken = [] if is_part else sections  # a part is staged as it came, now that it can be read
         done, again = partial(reader.ack_threadsafe, delivery), partial(self._lacks, self._attempt)
         place = (delivery.body, stream, delivery.offset, self._base_lsn)
-        self._inbox.put(Incoming(header, sections, *place, done, again, self._attempt))
+        self._inbox.put(Incoming(header, taken, *place, done, again, self._attempt))
         self._lsn = max(self._lsn, header.to_lsn)
         if decision is Step.APPLY and self._lane.wants_change((now_us() - header.published_us) / 1e6):
             raise ChangeLane
@@ -239,8 +253,10 @@ class Reader(threading.Thread):
 
     def _refuse(self, fault: DecodeError) -> None:
         self._reading.refused += 1
-        metrics.MESSAGES_REFUSED.labels(self._link.origin).inc()
-        events.logger().error(events.MESSAGE_REFUSED, origin=self._link.origin, reason=str(fault))
+        metrics.MESSAGES_REFUSED.labels(self._link.origin, fault.reason).inc()
+        events.logger().error(
+            events.MESSAGE_REFUSED, origin=self._link.origin, reason=fault.reason, detail=str(fault)[:200]
+        )
 
     def _require_rules(self, header: Header) -> None:
         """What was written under rules that this site has not had waits for them."""
@@ -260,3 +276,9 @@ class Reader(threading.Thread):
     def _lacks(self, attempt: int, missing: str) -> None:
         """For the writer, in its own thread."""
         self._missing = (attempt, missing)
+
+
+def _sections(rest: memoryview) -> list[Section]:
+    sections = decode_sections(rest)
+    require_sound(sections)
+    return sections

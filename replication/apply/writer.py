@@ -18,7 +18,7 @@ from dataclasses import replace
 import psycopg
 
 from replication import events, metrics
-from replication.apply.applier import Applier, is_of_the_moment
+from replication.apply.applier import REFUSED, Applier, is_of_the_moment
 from replication.apply.burying import Burying
 from replication.apply.deriving import Deriver
 from replication.apply.incoming import Incoming
@@ -91,7 +91,7 @@ class Writer:
 
     def open(self) -> None:
         """Connect, and read where each origin stands."""
-        connection = connect(self._site.dsn(), name="apply")
+        connection = connect(self._site.dsn("apply"), name="apply")
         register(connection)
         try:
             applying.become_writer(connection)
@@ -108,7 +108,7 @@ class Writer:
         self._sharing = Sharing(connection, self._config, self._site.name, tables, merger)
         self._deriver = Deriver(connection, merger, self._config.rules)
         self._sampler = Sampler(connection, self._site.name, self._numbers)
-        self._obedience = Obedience(connection, self._site.dsn(), self._applier, self._numbers, self._retry)
+        self._obedience = Obedience(connection, self._site.dsn("apply"), self._applier, self._numbers, self._retry)
         kept = self._site.limits.disputed_days
         self._burying = Burying(connection, tables, self._numbers, self._site.number, kept)
         self._connection = connection
@@ -179,7 +179,7 @@ class Writer:
                 self._applier.tables.look()
                 places = dict(self.places)
                 written = [one for one in batch if self._write_one(one, places, careful=careful)]
-        except psycopg.Error as fault:
+        except REFUSED as fault:
             if is_of_the_moment(fault):
                 raise
             if careful:

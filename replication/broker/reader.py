@@ -89,6 +89,8 @@ class StreamReader:
 
     def _deliver(self, _: Channel, method: Basic.Deliver, properties: BasicProperties, body: bytes) -> None:
         offset = (properties.headers or {})[OFFSET_HEADER]
+        if not isinstance(offset, int):
+            raise TypeError(f"{OFFSET_HEADER} is no number")
         self._arrived.append(Delivery(offset, body, method.delivery_tag))
 
 

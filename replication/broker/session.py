@@ -18,7 +18,7 @@ from pika.frame import Method
 from pika.spec import Basic
 
 from replication.broker.connection import Connection, parameters
-from replication.errors import BrokerUnavailable, StreamDown, StreamMissing
+from replication.errors import BrokerUnavailable, OversizedError, StreamDown, StreamMissing
 
 Offset = int | Literal["first", "last", "next"] | datetime
 """Where to begin: at a message's offset, at the log's ends, or at a time (by whole chunks)."""
@@ -60,7 +60,7 @@ class Session:
         )
         try:
             self.expect(lambda: self._opened, "to open a connection", 2 * self.timeout_seconds)
-        except BrokerUnavailable:
+        except (BrokerUnavailable, OversizedError):
             self.leave()
             raise
         except ValueError as fault:  # pika's, about a socket that was reset in the moment when it was connected
@@ -85,7 +85,7 @@ class Session:
         try:
             while not condition():
                 if self._error is not None:
-                    raise self._error
+                    raise (self._connection and self._connection.refused) or self._error
                 if time.monotonic() >= deadline:
                     return False
                 self._turn()
@@ -162,6 +162,8 @@ def _nothing() -> None:
 def _unavailable(reason: BaseException) -> BrokerUnavailable:
     """Tell a stream that does not exist from one whose broker is still starting: both say 404."""
     text = str(reason) or repr(reason)
+    if "CERTIFICATE" in text:
+        text += ": see until when the certificates of both sites hold: python -m deploy.certificates --show"
     if isinstance(reason, ChannelClosedByBroker) and reason.reply_text.startswith(_NO_QUEUE):
         return StreamMissing(text)
     if isinstance(reason, ChannelClosedByBroker | ConnectionClosedByBroker) and reason.reply_code in _NOT_SERVED:

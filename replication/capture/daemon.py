@@ -114,7 +114,7 @@ def _run_once(tools: Tools, failures: int, patience: Patience) -> float:
     """One session; returns the pause before the next."""
     log = events.logger()
     try:
-        with connect(tools.site.dsn(), name="capture control") as connection:
+        with connect(tools.site.dsn("capture"), name="capture control") as connection:
             try:
                 Session(tools, connection, gives_up=patience.is_over, served=partial(patience.fails, None)).run()
             except FencedError as fault:

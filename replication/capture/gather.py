@@ -1,7 +1,8 @@
 """Gathers decoded transactions into batches of sections: pure, and the inner loop of capture.
 
 1. A batch holds whole transactions, or (``part``) a run of one large transaction's changes.
-2. Where a large transaction is cut depends on that transaction alone, so that a rebuilt log cuts it alike.
+2. Where a large transaction is cut depends on that transaction alone, so that a rebuilt log cuts it alike: after so
+   many changes, or so many bytes of them, as no message may be too large for its readers.
 3. What travels is decided by fresh stamps: a row without any, or a cell without one, stays home.
 4. What an earlier session may have sent, cut otherwise, bears its transaction's LSN in each row, so that a reader whose
    position lies within a message leaves out what it has applied: of that it may have forgotten the tombstones.
@@ -21,6 +22,8 @@ from replication.wire.pglogical import UNCHANGED, Begin, Commit, Insert, Relatio
 
 Describe = Callable[[Relation], Shape | None]
 OWN_SCHEMA = "kuroshio"
+PART_BYTES = 16 << 20
+"""Of what the walsender says; a message holds less than four times as much (``wire.binary.MAX_BODY``)."""
 
 
 def add_parts(blobs: dict[str, list[bytes | None]], names: Sequence[str], base: int, value: object) -> None:
@@ -128,6 +131,8 @@ class Batch:
     fenced: bool = False
     claims: dict[str, int] = field(default_factory=dict)
     """Origin -> LSN, of the claims that were committed."""
+    bytes: int = 0
+    """Of the changes, as the walsender said them."""
 
     def buffer(self, plan: Plan) -> Buffer:
         """The buffer of a plan; plans are unique objects for as long as their relation does not change."""
@@ -141,6 +146,7 @@ class Batch:
         for buffer in other.buffers.values():
             self.buffer(buffer.plan).absorb(buffer)
         self.changes += other.changes
+        self.bytes += other.bytes
         self.transactions += other.transactions
         self.end_lsn, self.xid, self.last_commit_us = other.end_lsn, other.xid, other.last_commit_us
         self.first_commit_us = self.first_commit_us or other.first_commit_us
@@ -174,6 +180,8 @@ class Gatherer:
         self._marks: dict[int, int] | None = None
         self._first: Buffer | None = None
         self._in_transaction = 0
+        self._bytes = 0
+        """Of the transaction, since it was cut last."""
         self._part_number = 0
         self._xid = 0
         self._sent_lsn = self._commit_lsn = 0
@@ -182,10 +190,12 @@ class Gatherer:
         self.is_open = False
         """A transaction has begun and not ended."""
 
-    def feed(self, event: object) -> bool:
-        """Take one event in; True when a transaction ended."""
+    def feed(self, event: object, size: int = 0) -> bool:
+        """Take one event in, of so many bytes; True when a transaction ended."""
         kind = type(event)
         if kind is Insert or kind is Update:
+            self._bytes += size
+            self.batch.bytes += size
             self._change(event)  # type: ignore[arg-type]
         elif kind is Begin:
             self._begin(event)  # type: ignore[arg-type]
@@ -199,7 +209,7 @@ class Gatherer:
     def _begin(self, event: Begin) -> None:
         self._xid = event.xid
         self.is_open = True
-        self._in_transaction = self._part_number = 0
+        self._in_transaction = self._part_number = self._bytes = 0
         self._commit_lsn = event.commit_lsn
         self._sent_lsn = event.commit_lsn if event.commit_lsn < self.sent_until else 0
         self._marks = None
@@ -291,14 +301,17 @@ class Gatherer:
         if count == 1:
             self._first = buffer
         elif self._marks is None:
-            self._mark(buffer)
-        if count % self._part_changes == 0:
+            assert self._first is not None
+            self._mark(self._first, buffer)
+        if count % self._part_changes == 0 or self._bytes >= PART_BYTES:
+            if self._marks is None:
+                self._mark(buffer)
             self._cut_part(is_last=False)
 
-    def _mark(self, second: Buffer) -> None:
+    def _mark(self, *own: Buffer) -> None:
+        """Note where the transaction began in each buffer, after these changes of it."""
         marks = {key: len(buffer.rows) for key, buffer in self.batch.buffers.items()}
-        for buffer in (self._first, second):
-            assert buffer is not None
+        for buffer in own:
             marks[id(buffer.plan)] -= 1
         self._marks = marks
 
@@ -312,6 +325,8 @@ class Gatherer:
                     part.buffers[key] = buffer.take(start)
             part.changes = sum(len(buffer.rows) for buffer in part.buffers.values())
             whole.changes -= part.changes
+            part.bytes = self._bytes
+            whole.bytes -= part.bytes
             if whole.transactions:
                 self.parts.append(whole)
             self._marks = {}
@@ -320,6 +335,7 @@ class Gatherer:
         part.part = (self._xid, self._part_number, is_last)
         part.xid = self._xid
         self._part_number += 1
+        self._bytes = 0
         self.parts.append(part)
         self.batch = Batch()
 

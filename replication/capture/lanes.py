@@ -17,6 +17,8 @@ from replication.wire.message import LIVE_LEVEL, PACKED_LEVEL, encode
 
 LARGE_CHANGES = 400
 """From this size on a live message is as dense as a packed one."""
+LARGE_BYTES = 4 << 20
+"""So many bytes of changes wait for no more."""
 
 Publish = Callable[[Lane, bytes, int], None]
 NewHeader = Callable[[int], Header]
@@ -53,7 +55,7 @@ class Lanes:
 
     def put(self, batch: Batch, now_us: int) -> None:
         """Publish a batch to live, and to packed now or later."""
-        if batch.part is not None or batch.changes >= LARGE_CHANGES:
+        if batch.part is not None or batch.changes >= LARGE_CHANGES or batch.bytes >= LARGE_BYTES:
             self.flush_packed(now_us)
             self._put_large(batch, now_us)
             return
@@ -61,6 +63,8 @@ class Lanes:
         if self.waiting is None:
             self.waiting, self.waiting_since_us = Batch(), now_us
         self.waiting.absorb(batch)
+        if self.waiting.bytes >= LARGE_BYTES:
+            self.flush_packed(now_us)
 
     def pass_over(self, batch: Batch) -> None:
         """Count what holds nothing for these lanes; the next message covers its range."""

@@ -48,6 +48,7 @@ class Narrower:
             batch.part,
             batch.fenced,
             batch.claims,
+            batch.bytes,
         )
         for buffer in batch.buffers.values():
             table = self.view.of(buffer.plan.table)

@@ -15,7 +15,7 @@ from replication import events, metrics
 from replication.broker.names import Lane, stream_name
 from replication.broker.publisher import Publisher
 from replication.capture.gather import Gatherer
-from replication.capture.lanes import Lanes, LaneState
+from replication.capture.lanes import LARGE_BYTES, Lanes, LaneState
 from replication.capture.narrowing import Narrower
 from replication.capture.opening import (
     LANES,
@@ -190,7 +190,7 @@ class Session:
         goes_on = tails.intact and not any(tail.is_new for tail in tails.views.values())
         self._gatherer.sent_until = tails.last if goes_on else capturing.flushed(self._connection)
         start = tails.first
-        self._stream = SlotStream(self._tools.site.dsn(), SLOT, start, [REPLICATION_SET])
+        self._stream = SlotStream(self._tools.site.dsn("capture"), SLOT, start, [REPLICATION_SET])
         events.logger().info(events.CAPTURE_STARTED, lsn=format_lsn(start), incarnation=own.incarnation)
         self._served()
         self._watch()
@@ -251,7 +251,7 @@ class Session:
         while more and count < _SLICE:
             for payload in self._stream.payloads():
                 count += 1
-                if feed(decode(payload)) and self._gatherer.batch.changes >= BATCH_CHANGES:
+                if feed(decode(payload), len(payload)) and self._is_full():
                     self._flush()
             if self._gatherer.parts:
                 self._flush()
@@ -262,6 +262,10 @@ class Session:
             self._confirm_slot()
         if self._publisher.unconfirmed_bytes > MAX_UNCONFIRMED_BYTES or self._publisher.blocked:
             self._unwatch()
+
+    def _is_full(self) -> bool:
+        batch = self._gatherer.batch
+        return batch.changes >= BATCH_CHANGES or batch.bytes >= LARGE_BYTES
 
     def _flush(self) -> None:
         for batch in self._gatherer.take():

@@ -16,6 +16,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from replication import metrics
+from replication.certificates import expires_at
 from replication.errors import KuroshioError
 from replication.postgres import figures
 from replication.postgres.connect import Connection, connect
@@ -41,7 +42,14 @@ class SiteCollector(Collector):
         """``more``: further parts, by name."""
         self._numbers = {name: one.number for name, one in config.sites.items()}
         self._site = site
-        self._parts = {"site": self._of_site, "links": self._of_links, "waiting": _waiting, "volume": _volume, **more}
+        self._parts = {
+            "site": self._of_site,
+            "links": self._of_links,
+            "waiting": _waiting,
+            "volume": _volume,
+            "certificates": self._of_certificates,
+            **more,
+        }
         self._connection: Connection | None = None
         self._turn = threading.Lock()
 
@@ -100,9 +108,14 @@ class SiteCollector(Collector):
         yield from _incoming(figures.origins(connection))
         yield from _outgoing(figures.readers(connection))
 
+    def _of_certificates(self, _: Connection) -> Iterator[Metric]:
+        keys = self._site.keys
+        ends = {("site",): expires_at(keys.certificate), ("authority",): expires_at(keys.authority)}
+        yield metrics.CERTIFICATE_EXPIRY.of({labels: end.timestamp() for labels, end in ends.items()})
+
 
 def _open(site: Site) -> Connection:
-    connection = connect(site.dsn(), name="exporter")
+    connection = connect(site.dsn("ops"), name="exporter")
     connection.execute("SELECT set_config('statement_timeout', %s, false)", (f"{STATEMENT_SECONDS * 1000:.0f}ms",))
     connection.execute("SET default_transaction_read_only = on")
     return connection

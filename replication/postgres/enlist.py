@@ -95,6 +95,7 @@ def enlist(
         else:
             _update_rules(connection, table, rules)
         _interleave(connection, table, number, floor)
+        connection.execute("SELECT kuroshio.grant_table(%s, %s)", table.qualified)
         if is_new and send:
             _resend(connection, table)
 

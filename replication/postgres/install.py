@@ -28,10 +28,17 @@ def initialise(connection: Connection, name: str, number: int) -> str:
     _install_pglogical(connection, name)
     lsn = _create_slot(connection)
     _identify(connection, name, number, lsn)
-    grant_reading(connection)
+    _grant(connection)
     row = connection.execute("SELECT incarnation FROM kuroshio.site").fetchone()
     assert row is not None
     return str(row[0])
+
+
+def _grant(connection: Connection) -> None:
+    """Say what each role may do (roles.sql)."""
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(hashtext('kuroshio.install'))")
+        connection.execute(files(__package__).joinpath("roles.sql").read_bytes())
 
 
 def _require_logical(connection: Connection) -> None:
@@ -110,14 +117,3 @@ def _identify(connection: Connection, name: str, number: int, lsn: str) -> None:
         {"lsn": lsn},
     )
     connection.execute("INSERT INTO kuroshio.fence (site) VALUES (%s) ON CONFLICT DO NOTHING", (name,))
-
-
-def grant_reading(connection: Connection) -> None:
-    """Let everybody who writes have the triggers' functions; and the application's role, where there is one, read how
-    replication goes."""
-    connection.execute("GRANT USAGE ON SCHEMA kuroshio TO PUBLIC")
-    if connection.execute("SELECT FROM pg_roles WHERE rolname = 'app'").fetchone() is not None:
-        connection.execute("GRANT SELECT ON ALL TABLES IN SCHEMA kuroshio TO app")
-        connection.execute("GRANT INSERT ON kuroshio.request TO app")  # to ask is all that it may
-        connection.execute("GRANT EXECUTE ON FUNCTION pg_replication_origin_session_is_setup() TO app")
-        connection.execute("GRANT EXECUTE ON FUNCTION kuroshio.ask_verification(text) TO app")

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from replication.errors import DecodeError, InvariantError
+from replication.errors import DecodeError, InvariantError, OversizedError
 
 MAX_BODY: Final = 64 << 20
 """Most bytes that a body has before compression: more is refused on both sides, so no small message explodes."""
+MAX_TEXT: Final = 256 << 20
+"""Most bytes that all values of a body have as text: a constant or a prefix is written once for any number of rows."""
 
 _VARINT_BYTES: Final = 10
 
@@ -132,6 +134,13 @@ class BodyWriter(Writer):
         super().__init__()
         self.loose: list[bytes] = []
         self.dense: list[bytes] = []
+        self._text = MAX_TEXT
+
+    def spend(self, text: int) -> None:
+        """Count bytes of values against what a reader takes."""
+        self._text -= text
+        if self._text < 0:
+            raise InvariantError(f"values of more than {MAX_TEXT} bytes")
 
     def zones(self) -> tuple[bytes, bytes]:
         head = Writer()
@@ -151,6 +160,13 @@ class BodyReader(Reader):
         super().__init__(zone.take(zone.uint()))
         self.loose = Reader(zone.rest)
         self.dense = Reader(dense)
+        self._text = MAX_TEXT
+
+    def spend(self, text: int) -> None:
+        """Count bytes of values before they are made."""
+        self._text -= text
+        if self._text < 0:
+            raise OversizedError(f"values of more than {MAX_TEXT} bytes")
 
     def end(self) -> None:
         super().end()

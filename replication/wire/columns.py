@@ -30,6 +30,7 @@ Values = list[bytes | None]
 
 _NULLS, _CONST, _CHOICE, _UUID, _TIME, _NUMBER, _TEXT = range(7)
 _SPARSE: Final = 128
+_MOST_CHOICES: Final = 256
 
 _UUID_TEMPLATE: Final = np.frombuffer(b"00000000-0000-0000-0000-000000000000", np.uint8)
 _UUID_SIZE: Final = len(_UUID_TEMPLATE)
@@ -57,6 +58,7 @@ def _write_present(out: BodyWriter, values: Sequence[bytes], base: Int64s, spars
     if not values:
         out.byte(_NULLS)
     elif values[0] == values[-1] and values.count(values[0]) == len(values):
+        out.spend(len(values[0]) * len(values))
         out.byte(_CONST | sparse)
         out.raw(values[0])
     elif choices := _choices(values):
@@ -68,7 +70,7 @@ def _write_present(out: BodyWriter, values: Sequence[bytes], base: Int64s, spars
 
 def _choices(values: Sequence[bytes]) -> list[bytes]:
     """The different values, in order, if there are few of them."""
-    most = min(len(values) // 8, 256)
+    most = min(len(values) // 8, _MOST_CHOICES)
     if most < 2 or len(set(values[: 2 * most])) > most:
         return []
     choices = set(values)
@@ -76,6 +78,7 @@ def _choices(values: Sequence[bytes]) -> list[bytes]:
 
 
 def _write_choices(out: BodyWriter, values: Sequence[bytes], choices: list[bytes]) -> None:
+    out.spend(sum(map(len, values)))
     out.uint(len(choices))
     for choice in choices:
         out.raw(choice)
@@ -88,9 +91,11 @@ def _write_varied(out: BodyWriter, values: Sequence[bytes], base: Int64s, sparse
     joined = b"".join(values)
     lengths = np.fromiter(map(len, values), np.int64, len(values))
     if (nibbles := _uuid_nibbles(joined, lengths)) is not None:
+        out.spend(_UUID_SIZE * len(values))
         out.byte(_UUID | sparse)
         out.dense.append((nibbles[:, 0::2] << 4 | nibbles[:, 1::2]).tobytes())
     elif (parsed := times.parse(values, lengths)) is not None:
+        out.spend(times.MAX_SIZE * len(values))
         out.byte(_TIME | sparse)
         out.byte(parsed[1])
         write_integers(out, parsed[0], base)
@@ -111,12 +116,14 @@ def _write_prefixed(out: BodyWriter, values: Sequence[bytes], joined: bytes, len
     prefix = numbers.shared_prefix(values)
     if (parsed := numbers.parse(values, joined, lengths, prefix)) is not None:
         amounts, shape = parsed
+        out.spend((len(shape.prefix) + numbers.MAX_SIZE) * len(values))
         out.byte(_NUMBER | sparse)
         out.raw(shape.prefix)
         out.byte(shape.scale)
         out.byte(shape.width)
         write_integers(out, amounts)
         return
+    out.spend(len(joined))
     out.byte(_TEXT | sparse)
     out.raw(prefix)
     write_integers(out, lengths - len(prefix))
@@ -143,18 +150,24 @@ def read_values(body: BodyReader, count: int, base: Int64s) -> Values:
 
 
 def _read_const(body: BodyReader, count: int, _: Int64s) -> Values:
-    return [body.raw()] * count
+    value = body.raw()
+    body.spend(len(value) * count)
+    return [value] * count
 
 
 def _read_choices(body: BodyReader, count: int, _: Int64s) -> Values:
-    choices = [body.raw() for _ in range(body.uint())]
+    if (known := body.uint()) > _MOST_CHOICES:
+        raise DecodeError(f"{known} choices")
+    choices = [body.raw() for _ in range(known)]
     places = read_integers(body, count)
-    if count and not 0 <= int(places.min()) <= int(places.max()) < len(choices):
+    if count and not 0 <= int(places.min()) <= int(places.max()) < known:
         raise DecodeError("choice that is not there")
+    body.spend(int(np.array([len(choice) for choice in choices], np.int64)[places].sum()))
     return [choices[place] for place in places.tolist()]
 
 
 def _read_uuids(body: BodyReader, count: int, _: Int64s) -> Values:
+    body.spend(_UUID_SIZE * count)
     digits = body.dense.take(16 * count).hex().encode()
     text = np.empty((count, _UUID_SIZE), np.uint8)
     text[:] = _UUID_TEMPLATE
@@ -165,6 +178,7 @@ def _read_uuids(body: BodyReader, count: int, _: Int64s) -> Values:
 
 def _read_times(body: BodyReader, count: int, base: Int64s) -> Values:
     zoned = bool(body.byte())
+    body.spend(times.MAX_SIZE * count)
     return [*times.render(read_integers(body, count, base), zoned)]
 
 
@@ -172,6 +186,7 @@ def _read_numbers(body: BodyReader, count: int, _: Int64s) -> Values:
     shape = numbers.Shape(body.raw(), body.byte(), body.byte())
     if len(shape.prefix) > numbers.MAX_PREFIX or max(shape[1:]) > numbers.MAX_DIGITS:
         raise DecodeError("number with more places than the format has")
+    body.spend((len(shape.prefix) + numbers.MAX_SIZE) * count)
     return [*numbers.render(read_integers(body, count), shape)]
 
 
@@ -180,6 +195,7 @@ def _read_texts(body: BodyReader, count: int, _: Int64s) -> Values:
     lengths = read_integers(body, count)
     if len(prefix) > numbers.MAX_PREFIX or (count and not _fit(lengths)):
         raise DecodeError("text of an impossible length")
+    body.spend(len(prefix) * count + int(lengths.sum()))
     ends = list(accumulate(lengths.tolist()))
     data = bytes(body.loose.take(ends[-1] if ends else 0))
     starts = [0, *ends]

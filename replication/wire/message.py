@@ -13,7 +13,8 @@ FORMAT.md beside this file is the page for readers; this is the whole of it::
 
 1. A message is a function of header, sections and level: equal input gives equal bytes.
 2. The signature is over everything before it and is checked before anything is decompressed or built from it.
-3. A body is at most ``MAX_BODY`` bytes, ``MAX_ROWS`` rows and ``MAX_CELLS`` cells, which both sides check.
+3. A message is at most ``MAX_MESSAGE`` bytes; its body ``MAX_BODY`` bytes, ``MAX_ROWS`` rows, ``MAX_CELLS`` cells and
+   ``MAX_TEXT`` bytes of values, which both sides check: whoever signed it, it takes less than 1 GB to read.
 4. What is malformed raises :class:`DecodeError` and nothing else.
 5. Values are PostgreSQL's text form, kept byte by byte; NULL is None and not the empty string. Nothing passes through a
    float.
@@ -28,7 +29,7 @@ from typing import Final, Literal, NamedTuple
 import numpy as np
 import zstandard
 
-from replication.errors import DecodeError, InvariantError
+from replication.errors import DecodeError, InvariantError, OversizedError
 from replication.wire.binary import MAX_BODY, BodyReader, BodyWriter, Reader, Writer
 from replication.wire.columns import Values, read_values, write_values
 from replication.wire.header import (
@@ -49,7 +50,10 @@ from replication.wire.integers import (
 from replication.wire.signing import SIGNATURE_SIZE
 
 MAX_ROWS: Final = 1_000_000
-MAX_CELLS: Final = 16_000_000
+MAX_CELLS: Final = 8_000_000
+MAX_MESSAGE: Final = MAX_BODY + (2 << 20)
+"""Most bytes of a message: a body that does not compress, with its head. What is larger is not even looked at."""
+MAX_HEAD: Final = 1 << 20
 SENT_LSN: Final = "lsn"
 """The extra integers of rows that may have been sent before: where their transaction committed; 0 for the others."""
 COMMIT_LSN: Final = "commit"
@@ -72,6 +76,8 @@ Sign = Callable[[bytes], bytes]
 Verify = Callable[[str, bytes, bytes], None]
 
 _MAGIC: Final = b"KUR"
+_SECTION_CELLS: Final = 128
+"""What a section takes beside its cells: as much as so many of them."""
 _OPS: Final[dict[int, Op]] = {ord("I"): "I", ord("U"): "U", ord("D"): "D"}
 
 
@@ -113,6 +119,8 @@ def encode(header: Header, sections: Sequence[Section], sign: Sign, level: int =
         _write_section(body, section, budget)
     head = Writer()
     head.raw(write_header(header))
+    if len(head.buffer) > MAX_HEAD:
+        raise InvariantError(f"a header of {len(head.buffer)} bytes, at most {MAX_HEAD} may be")
     plan = Writer()
     zones = [_pack(plan, zone, level) for zone in body.zones()]
     head.raw(bytes(plan.buffer))
@@ -183,30 +191,36 @@ def _width(section: Section) -> int:
 class _Budget:
     """Counts rows and cells of a message against their limits."""
 
-    def __init__(self, error: type[DecodeError | InvariantError]) -> None:
+    def __init__(self, error: type[OversizedError | InvariantError]) -> None:
         self._error = error
         self._rows = MAX_ROWS
         self._cells = MAX_CELLS
 
     def spend(self, rows: int, width: int) -> None:
         self._rows -= rows
-        self.spend_cells(rows * width)
+        self._cells -= _SECTION_CELLS
+        self.spend_columns(rows, width)
 
-    def spend_cells(self, cells: int) -> None:
-        self._cells -= cells
+    def spend_columns(self, rows: int, width: int) -> None:
+        """A column without rows has a name."""
+        self._cells -= max(rows, 1) * width
         if self._rows < 0 or self._cells < 0:
             raise self._error(f"a message of more than {MAX_ROWS} rows or {MAX_CELLS} cells")
 
 
 def read_header(body: bytes | memoryview, verify: Verify) -> tuple[Header, memoryview]:
     """The verified header, and the still packed rest for :func:`decode_sections`."""
+    if len(body) > MAX_MESSAGE:
+        raise OversizedError(f"a message of {len(body)} bytes, at most {MAX_MESSAGE} may be")
     signed = bytes(body[:-SIGNATURE_SIZE])
     if signed[: len(_MAGIC)] != _MAGIC:
         raise DecodeError("not a Kuroshio message")
     message = Reader(signed[len(_MAGIC) :])
     if (version := message.byte()) != FORMAT_VERSION:
         raise DecodeError(f"message of format version {version}, this site reads {FORMAT_VERSION}")
-    head = message.raw()
+    if (size := message.uint()) > MAX_HEAD:
+        raise OversizedError(f"a header of {size} bytes, at most {MAX_HEAD} may be")
+    head = bytes(message.take(size))
     verify(read_origin(head), signed, bytes(body[-SIGNATURE_SIZE:]))
     return read_header_bytes(head), message.rest
 
@@ -223,7 +237,7 @@ def decode_sections(rest: memoryview) -> list[Section]:
     plan = Reader(packed.raw())
     coded = [(plan.byte(), plan.uint(), plan.uint()) for _ in range(2)]
     if sum(size for _, size, _ in coded) > MAX_BODY:
-        raise DecodeError(f"a body of more than {MAX_BODY} bytes")
+        raise OversizedError(f"a body of more than {MAX_BODY} bytes")
     loose, dense = (_unpack(packed.take(here), coding, size) for coding, size, here in coded)
     plan.end()
     packed.end()
@@ -250,7 +264,7 @@ def _unpack(data: memoryview, coding: int, size: int) -> bytes:
 
 
 def _read_sections(body: BodyReader) -> list[Section]:
-    budget = _Budget(DecodeError)
+    budget = _Budget(OversizedError)
     return [_read_section(body, budget) for _ in range(body.uint())]
 
 
@@ -268,11 +282,11 @@ def _read_section(body: BodyReader, budget: _Budget) -> Section:
     values = [read_values(body, rows, base) for _ in columns]
     section = Section(table, op, columns, key_count, values, moments.tolist(), seen.tolist())
     for _ in range(body.uint()):
-        budget.spend_cells(rows)
+        budget.spend_columns(rows, 1)
         name = body.text()
         section.extra[name] = read_integers(body, rows).tolist()
     for _ in range(body.uint()):
-        budget.spend_cells(rows)
+        budget.spend_columns(rows, 1)
         name = body.text()
         section.blobs[name] = read_values(body, rows, base)
     return section

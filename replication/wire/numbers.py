@@ -22,6 +22,8 @@ from replication.wire.integers import Int64s
 
 MAX_DIGITS: Final = 18
 MAX_PREFIX: Final = 255
+MAX_SIZE: Final = 21
+"""Of a number: the digits of an int64, a sign and a point."""
 _ZERO, _NINE, _POINT, _MINUS = b"09.-"
 
 

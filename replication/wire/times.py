@@ -24,6 +24,7 @@ _DIGITS: Final = np.flatnonzero(np.isin(_TEMPLATE, ord("0")))
 _MARKS: Final = np.flatnonzero(_TEMPLATE[:19] != ord("0"))
 _WHOLE: Final = 19
 _FULL: Final = 26
+MAX_SIZE: Final = _FULL + len(_ZONE)
 _PLACES: Final = np.arange(6)
 _POWERS: Final = 10 ** np.arange(5, -1, -1, dtype=np.int64)
 _SECOND: Final = 1_000_000

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.bench import catch_up, conflicts, large, latency, memory, repair, simulation, stamps, thin, write_cost
+from tests.bench import catch_up, conflicts, fuzz, large, latency, memory, repair, simulation, stamps, thin, write_cost
 from tests.bench.figures import Measured
 
 
@@ -45,6 +45,7 @@ LONG = (
     Part("repair", repair.KEYS, repair.measure, repair.ROWS, "rows"),
     Part("large-cut", large.CUT_KEYS, large.measure_cut, memory.ROWS, "rows"),
     Part("large-thin", large.THIN_KEYS, large.measure_thin, memory.ROWS, "rows"),
+    Part("fuzz", fuzz.KEYS, fuzz.measure, fuzz.INPUTS, "inputs"),
     Part("memory-updates", memory.UPDATE_KEYS, memory.measure_updates, memory.ROWS, "rows"),
 )
 """`make bench-long`: parts that were measured at the present commit are passed over."""

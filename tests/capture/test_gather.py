@@ -6,7 +6,7 @@ import pytest
 
 from replication.apply.sections import changes_of, unapplied
 from replication.capture.deletes import Deletes
-from replication.capture.gather import Batch, Gatherer
+from replication.capture.gather import PART_BYTES, Batch, Gatherer
 from replication.capture.shapes import Shape, shape_of
 from replication.core.changes import Author
 from replication.core.merge import RowRules
@@ -123,6 +123,23 @@ def test_nothing_of_an_open_transaction_is_taken() -> None:
     gather.feed(Commit(192, 200, 6))
     (batch,) = gather.take()
     assert (batch.changes, batch.transactions, batch.end_lsn) == (2, 2, 200)
+
+
+@pytest.mark.parametrize("before", [0, 3])
+@pytest.mark.parametrize("size", [PART_BYTES // 2, PART_BYTES * 2])
+def test_large_rows_are_cut_into_parts_by_their_bytes(before: int, size: int) -> None:
+    gather = gatherer()
+    for number in range(before):
+        feed(gather, [insert(f"before {number}")], end_lsn=10 + number)
+    gather.feed(Begin(192, 0, 7))
+    for number in range(6):
+        gather.feed(insert(f"row {number}"), size)
+    gather.feed(Commit(192, 200, 5))
+    batches = gather.take()
+    parts = [batch for batch in batches if batch.part is not None]
+    assert [batch.changes for batch in batches if batch.part is None] == [before][: bool(before)]
+    assert [part.changes for part in parts] == ([2, 2, 2, 0] if size < PART_BYTES else [1] * 6 + [0])
+    assert [part.part[2] for part in parts if part.part] == [False] * (len(parts) - 1) + [True]
 
 
 @pytest.mark.parametrize("before", [0, 1, 3])

@@ -103,7 +103,7 @@ def test_what_cannot_be_read_in_time_is_said_and_the_rest_is_shown(pair: Pair) -
         figures = shown(pair)
         seconds = time.monotonic() - begun
     assert seconds < STATEMENT_SECONDS + 2
-    assert read(figures) == {"site": 1.0, "links": 1.0, "waiting": 0.0, "volume": 1.0}
+    assert read(figures) == {"site": 1.0, "links": 1.0, "waiting": 0.0, "volume": 1.0, "certificates": 1.0}
     assert metrics.PARKED.name not in figures
     assert metrics.SLOT_RETAINED.name in figures
 
@@ -112,7 +112,8 @@ def test_a_part_that_fails_silences_no_other(pair: Pair) -> None:
     def broken(_: Connection) -> Iterator[Metric]:
         raise TransientError("the broker does not answer")
 
-    assert read(shown(pair, broken=broken)) == {"site": 1, "links": 1, "waiting": 1, "volume": 1, "broken": 0}
+    parts = {"site": 1, "links": 1, "waiting": 1, "volume": 1, "certificates": 1}
+    assert read(shown(pair, broken=broken)) == {**parts, "broken": 0}
 
 
 def test_a_session_that_was_ended_is_opened_again(pair: Pair) -> None:

@@ -58,6 +58,7 @@ def test_show_hides_passwords_and_opens_no_secret(directory: Path) -> None:
     assert done.returncode == 0
     assert "password=********" in done.stdout
     assert "amqp://kuroshio:********@127.0.0.1:26102/%2F" in done.stdout
+    assert "amqps://taipei:********@127.0.0.1:26212/%2F" in done.stdout
 
 
 def test_show_json_prints_working_addresses(directory: Path) -> None:

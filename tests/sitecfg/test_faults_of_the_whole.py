@@ -55,6 +55,7 @@ def test_a_site_is_no_peer_of_itself(change: Breaker, faults: Faults) -> None:
     [
         ("sites/us.toml", 26002, "database.port"),
         ("sites/us.toml", 26102, "broker.port"),
+        ("sites/us.toml", 26132, "broker.tls_port"),
         ("sites/us.toml", 26302, "web.port"),
         ("sites/us.toml", 26312, "metrics.capture_port"),
         ("sites/us.toml", 26322, "metrics.apply_port"),
@@ -68,6 +69,16 @@ def test_one_machine_gives_a_port_once(change: Breaker, faults: Faults, file: st
     (fault,) = faults()
     assert (fault.file, fault.key, fault.message) == (file, key, "port 26001 is taken")
     assert "sites/taipei.toml: database.port" in fault.hint
+
+
+@pytest.mark.parametrize("user", ["berlin", "kuroshio"])
+def test_at_a_broker_each_site_is_somebody_else(change: Breaker, faults: Faults, user: str) -> None:
+    change("sites/us.toml", 'user = "us"', f'user = "{user}"')
+    assert {(fault.key, fault.hint) for fault in faults()} <= {
+        ("peers.taipei.user", 'say user = "us"'),
+        ("peers.taipei.user", 'say user = "berlin"'),
+    }
+    assert faults()
 
 
 def test_sites_on_machines_of_their_own_may_use_the_same_ports(directory: Path, change: Breaker) -> None:

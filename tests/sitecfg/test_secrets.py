@@ -1,6 +1,8 @@
 """A password is read when it is used, and only from a file that is its owner's alone."""
 
+from ast import literal_eval
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import psycopg
 import pytest
@@ -65,7 +67,35 @@ def test_an_amqp_address_survives_any_password(directory: Path) -> None:
     assert site.broker_url() == "amqp://kuroshio:p%40ss%2Fw%3Ard%25@127.0.0.1:26101/%2F"
 
 
-def test_a_peers_address_is_this_sites_line_to_it(directory: Path) -> None:
+def test_a_peers_address_is_this_sites_line_to_it_by_tls_and_names_who_must_answer(directory: Path) -> None:
     site = load(directory).sites["taipei"]
     secret(site.peers["us"].password_file, "x")
-    assert site.peer_url("us") == "amqp://taipei:x@127.0.0.1:26212/%2F"
+    secret(site.keys.certificate, "a certificate and its key")
+    address, _, query = site.peer_url("us").partition("?")
+    assert address == "amqps://taipei:x@127.0.0.1:26212/%2F"
+    assert literal_eval(parse_qs(query)["ssl_options"][0]) == {
+        "certfile": str(site.keys.certificate),
+        "keyfile": str(site.keys.certificate),
+        "ca_certs": str(site.keys.authority),
+        "server_hostname": "us",
+    }
+
+
+def test_a_peer_is_not_reached_without_a_certificate_or_with_one_that_others_may_read(directory: Path) -> None:
+    site = load(directory).sites["taipei"]
+    secret(site.peers["us"].password_file, "x")
+    with pytest.raises(ConfigError, match=r"tls\.pem: No such file.*\n.*python -m deploy\.certificates"):
+        site.peer_url("us")
+    secret(site.keys.certificate, "a certificate and its key", 0o640)
+    with pytest.raises(ConfigError, match=r"group or others have access.*\n.*chmod 600"):
+        site.peer_url("us")
+
+
+def test_a_role_has_a_password_of_its_own_and_one_that_is_not_configured_is_not_used(directory: Path) -> None:
+    site = load(directory).sites["taipei"]
+    secret(site.database.roles["apply"], "of apply")
+    parts = psycopg.conninfo.conninfo_to_dict(site.dsn("apply"))
+    assert (parts["user"], parts["password"]) == ("kuroshio_apply", "of apply")
+    secret(site.database.password_file, "of all")
+    site.database.roles.clear()
+    assert site.dsn("apply") == site.dsn()

@@ -22,11 +22,13 @@ from deploy.local.say import StackError
 from deploy.local.stack import Stack
 from deploy.local.supervisor import wait_until
 from deploy.local.wan.client import Lines, WanClient, WanError
+from replication.broker.names import stream_name
 from sitecfg import load
 from tests.stack.stack import running_stack
 
 DEADLINE_SECONDS = 30.0
 TAIPEI, KAOHSIUNG = "taipei", "kaohsiung"
+PROBE, FLOOD = stream_name(KAOHSIUNG, "beef", "live"), stream_name(KAOHSIUNG, "f100d", "live")
 
 
 @pytest.fixture(scope="module")
@@ -93,15 +95,16 @@ def test_passwords_are_needed_everywhere(stack: Stack) -> None:
     site = stack.site(TAIPEI)
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(psycopg.conninfo.make_conninfo(site.dsn(), password="guess"))
-    for user in ("guest", "kuroshio", "peer"):
+    for user in ("guest", "kuroshio", KAOHSIUNG):
         with pytest.raises(pika.exceptions.AMQPConnectionError):
             channel(f"amqp://{user}:guest@127.0.0.1:{site.broker.port}/%2F")
 
 
 def test_secrets_and_private_keys_are_their_owner_s_alone(stack: Stack) -> None:
-    private = [*(stack.layout.state / "secrets").iterdir(), *stack.layout.state.glob("keys/*/site.key")]
+    private = [*(stack.layout.state / "secrets").iterdir(), *stack.layout.state.glob("keys/*/*.key")]
+    private += [*stack.layout.state.glob("keys/*/tls.pem"), *stack.layout.state.glob("authority/*")]
     private += stack.layout.state.glob("*/rabbitmq/.erlang.cookie")
-    assert len(private) > 8
+    assert len(private) > 12
     for path in private:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
 
@@ -115,12 +118,12 @@ def test_every_site_has_everybody_s_public_key(stack: Stack) -> None:
 
 def test_a_peer_reads_another_site_s_streams_over_its_line_and_may_do_nothing_else(stack: Stack) -> None:
     own, publishing = channel(stack.site(KAOHSIUNG).broker_url())
-    publishing.queue_declare("kuroshio.probe", durable=True, arguments={"x-queue-type": "stream"})
+    publishing.queue_declare(PROBE, durable=True, arguments={"x-queue-type": "stream"})
     publishing.confirm_delivery()
-    publishing.basic_publish("", "kuroshio.probe", b"hello", mandatory=True)
+    publishing.basic_publish("", PROBE, b"hello", mandatory=True)
     peer, reading = channel(stack.site(TAIPEI).peer_url(KAOHSIUNG))
     reading.basic_qos(prefetch_count=1)
-    received = next(reading.consume("kuroshio.probe", arguments={"x-stream-offset": "first"}, inactivity_timeout=10))
+    received = next(reading.consume(PROBE, arguments={"x-stream-offset": "first"}, inactivity_timeout=10))
     assert received[2] == b"hello"
     with pytest.raises(pika.exceptions.ChannelClosedByBroker, match="ACCESS_REFUSED"):
         peer.channel().queue_declare("kuroshio.mine", durable=True)
@@ -138,13 +141,13 @@ def _hang_up(connection: pika.BlockingConnection) -> None:
 
 def test_less_than_ten_seconds_of_a_thin_line_lie_between_a_broker_and_its_reader(stack: Stack) -> None:
     own, publishing = channel(stack.site(KAOHSIUNG).broker_url())
-    publishing.queue_declare("kuroshio.flood", durable=True, arguments={"x-queue-type": "stream"})
+    publishing.queue_declare(FLOOD, durable=True, arguments={"x-queue-type": "stream"})
     for _ in range(2_000):
-        publishing.basic_publish("", "kuroshio.flood", b"x" * 1_000)
+        publishing.basic_publish("", FLOOD, b"x" * 1_000)
     peer, reading = channel(stack.site(TAIPEI).peer_url(KAOHSIUNG))
     reading.basic_qos(prefetch_count=1_000)
     stack.wan.shape(rate="64kbit")
-    reading.basic_consume("kuroshio.flood", lambda *_: None, arguments={"x-stream-offset": "first"})
+    reading.basic_consume(FLOOD, lambda *_: None, arguments={"x-stream-offset": "first"})
     most = 0
     for _ in range(8):
         peer.process_data_events(time_limit=0.5)
@@ -157,7 +160,7 @@ def test_less_than_ten_seconds_of_a_thin_line_lie_between_a_broker_and_its_reade
 
 def _queued_bytes(stack: Stack, server: str, client: str) -> int:
     """What the kernel holds on the way from a broker through the client's relay."""
-    ports = {stack.site(server).broker.port, stack.site(client).peers[server].port}
+    ports = {stack.site(server).broker.tls_port, stack.site(client).peers[server].port}
     between = [one for one in sockets.established().values() if {one.local_port, one.remote_port} & ports]
     return sum(one.send_queue_bytes + one.receive_queue_bytes for one in between)
 

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replication.core.progress import Position
-from replication.errors import DecodeError, InvariantError, SignatureError
+from replication.errors import DecodeError, InvariantError, OversizedError, SignatureError
 from replication.wire import message, numbers
-from replication.wire.binary import MAX_BODY, BodyWriter, Writer
+from replication.wire.binary import MAX_BODY, MAX_TEXT, BodyWriter, Writer
 from replication.wire.header import Header, Lineage, Part, write_header
+from replication.wire.integers import write_stamps
 from replication.wire.message import Message, Section, decode, decode_sections, encode, read_header
 from replication.wire.signing import SIGNATURE_SIZE, Signer, Verifier
 from tests.wire.conftest import signer_of
@@ -164,11 +165,76 @@ def test_rule_3_a_small_message_cannot_claim_many_rows() -> None:
         decode(a_message(zones, [(0, len(zone)) for zone in zones]), VERIFY)
 
 
+def claiming(rows: int, column: bytes) -> bytes:
+    """A message whose one column is these bytes of meta, for so many rows."""
+    body = BodyWriter()
+    body.uint(1)
+    for name in ("public", "t"):
+        body.text(name)
+    body.byte(ord("I"))
+    for count in (rows, 1, 1):
+        body.uint(count)
+    body.text("v")
+    for _ in range(2):
+        write_stamps(body, np.ones(rows, np.int64), None)
+    body.buffer += column + bytes(2)
+    zones = list(body.zones())
+    return a_message(zones, [(0, len(zone)) for zone in zones])
+
+
+def test_rule_3_a_constant_or_a_prefix_cannot_be_repeated_into_gigabytes() -> None:
+    constant = Writer()
+    constant.byte(1)
+    constant.raw(b"x" * 1000)
+    numbered = Writer()
+    numbered.byte(5)
+    numbered.raw(b"x" * 255)
+    for byte in (0, 0, 0, 0):  # scale, width, predicted from nothing, the least residual
+        numbered.byte(byte)
+    for column in (constant, numbered):
+        assert decode(claiming(10, bytes(column.buffer)), VERIFY).sections[0].values[0]
+        with pytest.raises(OversizedError, match="values"):
+            decode(claiming(message.MAX_ROWS, bytes(column.buffer)), VERIFY)
+
+
+def test_rule_3_sections_and_columns_without_rows_are_counted_too() -> None:
+    empty = Writer()
+    for byte in (0, 0, ord("U"), 0, 0, 0, 0, 0, 0, 0):
+        empty.byte(byte)
+    for count in (3, 70_000):
+        body = BodyWriter()
+        body.uint(count)
+        body.buffer += empty.buffer * count
+        zones = list(body.zones())
+        bomb = a_message(zones, [(0, len(zone)) for zone in zones])
+        if count == 3:
+            assert len(decode(bomb, VERIFY).sections) == count
+        else:
+            with pytest.raises(OversizedError, match="cells"):
+                decode(bomb, VERIFY)
+
+
+def test_rule_3_a_message_or_a_header_beyond_the_bound_is_not_even_verified() -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("looked at")
+
+    with pytest.raises(OversizedError):
+        read_header(bytes(message.MAX_MESSAGE + 1), never)
+    long = Writer()
+    long.uint(message.MAX_HEAD + 1)
+    with pytest.raises(OversizedError):
+        read_header(b"KUR\1" + long.buffer + bytes(message.MAX_HEAD + 100), never)
+
+
 def test_rule_3_what_no_reader_would_take_is_not_written() -> None:
     with pytest.raises(InvariantError):
         encode(HEADER, [a_section([b"a" * (MAX_BODY // 2), b"b" * (MAX_BODY // 2)])], SIGN)
     with pytest.raises(InvariantError):
         encode(HEADER, [a_section([None] * (message.MAX_ROWS + 1))], SIGN)
+    with pytest.raises(InvariantError):
+        encode(HEADER, [a_section([b"x" * (MAX_TEXT // 100)] * 101)], SIGN)
+    with pytest.raises(InvariantError):
+        encode(Header("taipei", "", rules_version="x" * (message.MAX_HEAD + 1)), [], SIGN)
 
 
 def test_columns_of_different_lengths_are_our_own_fault() -> None:

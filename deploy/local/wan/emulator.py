@@ -76,5 +76,5 @@ def of_config(config: Config, keep: Path | None) -> Emulator:
     for client in config.sites.values():
         for name, peer in client.peers.items():
             broker = config.sites[name].broker
-            emulator.add(client.name, name, (peer.host, peer.port), (broker.host, broker.port))
+            emulator.add(client.name, name, (peer.host, peer.port), (broker.host, broker.tls_port))
     return emulator

@@ -1,0 +1,180 @@
+"""Each role of a site's database can do its work, and not the others' (replication/postgres/roles.sql)."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import psycopg
+import pytest
+from psycopg.errors import InsufficientPrivilege
+
+from replication.initialising import initialise_site
+from replication.postgres import applying, capturing, tombstones
+from replication.postgres.connect import Connection, connect
+from replication.postgres.install import REPLICATION_SET
+from replication.postgres.slot import SlotStream
+from sitecfg import Config
+from sitecfg.site import Role
+from tests.postgres.servers import Pair
+
+TABLE = "public.held"
+PRIVATE = "public.unheld"
+
+
+@pytest.fixture(scope="module")
+def pair(shared: Config) -> Iterator[Pair]:
+    """A table under replication, and one beside it."""
+    with ExitStack() as stack:
+        pair = Pair(shared, stack)
+        pair.schema = "public"
+        pair.everywhere(f"CREATE TABLE {TABLE} (id int PRIMARY KEY, note text)")
+        pair.everywhere(f"CREATE TABLE {PRIVATE} (id int)")
+        pair.enlist("held")
+        pair.run(pair.alpha, f"INSERT INTO {TABLE} VALUES (1, 'x')")
+        yield pair
+
+
+@contextmanager
+def working_as(pair: Pair, role: Role) -> Iterator[Connection]:
+    with connect(pair.config.sites["alpha"].dsn(role), name=f"as {role}") as session:
+        yield session
+
+
+# -- their work --------------------------------------------------------------------------------------------------------
+
+
+def test_capture_reads_the_slot_and_keeps_its_record(pair: Pair) -> None:
+    with working_as(pair, "capture") as session:
+        own = capturing.identity(session)
+        capturing.sample(session)
+        capturing.record(session, own.live_lsn, own.packed_lsn, 0, 0, "running")
+        capturing.record_rules(session, "v1")
+        capturing.record_views(session, [""])
+        capturing.record_passage(session, own.number, (1, 2), (1024, 2048), {}, 0)
+        capturing.pass_on(session)
+        tombstones.claim(session)
+        with session.transaction(force_rollback=True):
+            capturing.begin_incarnation(session, own, "beef", 7)
+        capturing.slot_confirmed(session)
+        # The site's own slot is that of the first database of the cluster, which tests share.
+        session.execute("SELECT pg_create_logical_replication_slot('of_roles', 'pglogical_output')")
+        dsn = pair.config.sites["alpha"].dsn("capture")
+        SlotStream(dsn, "of_roles", 0, [REPLICATION_SET]).close()
+
+
+def test_apply_writes_replicated_rows_under_the_origin_that_is_not_captured(pair: Pair) -> None:
+    with working_as(pair, "apply") as session:
+        applying.become_writer(session)
+        applying.know_sites(session, {"alpha": 1, "beta": 2})
+        applying.adopt_rules(session, "v1")
+        session.execute(f"INSERT INTO {TABLE} (id, note, kuroshio) VALUES (2, 'applied', '{{2050,0}}')".encode())
+        session.execute(f"SELECT FROM {TABLE} WHERE id = 2 FOR UPDATE".encode())
+        session.execute(f"BEGIN; LOCK TABLE {TABLE} IN SHARE ROW EXCLUSIVE MODE; COMMIT".encode())
+        session.execute(f"DELETE FROM {TABLE} WHERE id = 2".encode())
+        tombstones.collect(session, ["alpha", "beta"], lambda *_: None)  # type: ignore[arg-type]
+        assert tombstones.at_work(session) is not None
+    assert pair.run(pair.alpha, "SELECT FROM kuroshio.tombstone WHERE relname = 'held'") == []
+
+
+def test_ops_settles_what_was_set_aside_and_sees_who_is_at_work(pair: Pair) -> None:
+    with working_as(pair, "ops") as session:
+        session.execute("UPDATE kuroshio.parked SET tries = 0")
+        session.execute("SELECT count(*) FROM kuroshio.conflict")
+        assert session.execute("SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_stat_activity%'").fetchone()
+
+
+def test_read_answers_questions(pair: Pair) -> None:
+    with working_as(pair, "read") as session:
+        assert session.execute(f"SELECT note FROM {TABLE} WHERE id = 1".encode()).fetchone() == ("x",)
+        session.execute("SELECT count(*) FROM kuroshio.position")
+
+
+# -- and no more -------------------------------------------------------------------------------------------------------
+
+OF_NOBODY = (
+    "SELECT rolpassword FROM pg_authid",
+    "CREATE ROLE mine",
+    "ALTER ROLE kuroshio_apply SUPERUSER",
+    f"COPY {TABLE} TO PROGRAM 'true'",
+    "SELECT pg_read_file('/etc/hostname')",
+    "CREATE TABLE kuroshio.mine (id int)",
+    "CREATE TABLE public.mine (id int)",
+    f"SELECT FROM {PRIVATE}",
+    f"ALTER TABLE {TABLE} ADD COLUMN more int",
+    f"DROP TABLE {TABLE}",
+    f"TRUNCATE {TABLE}",
+    "SELECT kuroshio.grant_table('public', 'unheld')",
+    "UPDATE kuroshio.site SET name = 'other'",
+    "UPDATE kuroshio.replicated_table SET rules = '{}'",
+    "SELECT pglogical.drop_node('kuroshio_alpha')",
+)
+BEYOND: dict[Role, tuple[str, ...]] = {
+    "capture": (
+        f"SELECT FROM {TABLE}",
+        f"UPDATE {TABLE} SET note = 'captured'",
+        "DELETE FROM kuroshio.tombstone",
+        "UPDATE kuroshio.position SET lsn = '0/0'",
+        "DELETE FROM kuroshio.conflict",
+        "SET session_replication_role = replica",
+        "SELECT pg_replication_origin_create('mine')",
+    ),
+    "apply": (
+        "SELECT pg_drop_replication_slot('kuroshio')",
+        "UPDATE kuroshio.capture SET live_lsn = '0/0'",
+        "UPDATE kuroshio.site SET incarnation = 'other'",
+        "SELECT pg_replication_origin_drop('kuroshio')",
+    ),
+    "ops": (
+        f"SELECT FROM {TABLE}",
+        f"UPDATE {TABLE} SET note = 'watched'",
+        "DELETE FROM kuroshio.conflict",
+        "UPDATE kuroshio.position SET lsn = '0/0'",
+        "SET session_replication_role = replica",
+        "SELECT pg_drop_replication_slot('kuroshio')",
+    ),
+    "read": (
+        f"UPDATE {TABLE} SET note = 'read'",
+        "UPDATE kuroshio.parked SET tries = 0",
+        "SET session_replication_role = replica",
+        "SELECT pg_drop_replication_slot('kuroshio')",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("role", "statement"),
+    [(role, statement) for role, beyond in BEYOND.items() for statement in (*OF_NOBODY, *beyond)],
+)
+def test_a_role_cannot_do_what_is_not_its_work(pair: Pair, role: Role, statement: str) -> None:
+    with working_as(pair, role) as session:
+        session.execute("SET default_transaction_read_only = off")
+        with pytest.raises(InsufficientPrivilege):
+            session.execute(statement.encode())
+
+
+def test_who_only_reads_is_told_so_at_once(pair: Pair) -> None:
+    with working_as(pair, "read") as session, pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        session.execute("CREATE TEMP TABLE mine (id int)")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SET session_replication_role = replica",
+        "SELECT pg_replication_origin_create('mine')",
+        "DELETE FROM kuroshio.tombstone",
+        "UPDATE kuroshio.position SET lsn = '0/0'",
+        "DELETE FROM kuroshio.conflict",
+        "SELECT pg_drop_replication_slot('kuroshio')",
+        "DROP EVENT TRIGGER kuroshio_follow_ddl",
+    ],
+)
+def test_the_application_cannot_touch_what_replication_keeps(pair: Pair, statement: str) -> None:
+    with connect(pair.config.sites["alpha"].dsn(), name="as app") as session:
+        session.execute("SET SESSION AUTHORIZATION app")
+        with pytest.raises(InsufficientPrivilege):
+            session.execute(statement.encode())
+
+
+def test_every_grant_may_be_given_again(pair: Pair) -> None:
+    before = initialise_site(pair.config.sites["alpha"])
+    assert initialise_site(pair.config.sites["alpha"]) == before
