@@ -29,7 +29,8 @@ TURN_SECONDS = 5.0
 REASONS = ("insert", "parent", "clock", "schema", "refused")
 STAGES = ("written", "settled", "stable", "hidden")
 CAPTURE_STATES = ("starting", "running", "fenced")
-DAY_SECONDS = 86_400
+HOUR_SECONDS, DAY_SECONDS = 3_600, 86_400
+NOBODY = "nobody"
 
 Part = Callable[[Connection], Iterable[Metric]]
 
@@ -41,7 +42,14 @@ class SiteCollector(Collector):
         """``more``: further parts, by name."""
         self._numbers = {name: one.number for name, one in config.sites.items()}
         self._site = site
-        self._parts = {"site": self._of_site, "links": self._of_links, "waiting": _waiting, "volume": _volume, **more}
+        self._parts = {
+            "site": self._of_site,
+            "links": self._of_links,
+            "verified": self._verified,
+            "waiting": _waiting,
+            "volume": _volume,
+            **more,
+        }
         self._connection: Connection | None = None
         self._turn = threading.Lock()
 
@@ -99,6 +107,18 @@ class SiteCollector(Collector):
         yield from _judged([link for link in view.links if link.reader == self._site.name])
         yield from _incoming(figures.origins(connection))
         yield from _outgoing(figures.readers(connection))
+
+    def _verified(self, connection: Connection) -> Iterator[Metric]:
+        """What nobody has asked yet was asked nought times (replication/metrics.py, 4)."""
+        rows = {(row["peer"], row["table"]): row for row in figures.verified(connection, list(self._site.peers))}
+        yield metrics.VERIFIED.of({key: row["told"] for key, row in rows.items()})
+        yield metrics.DIVERGENT.of({key: row["divergent"] for key, row in rows.items()})
+        yield metrics.VERIFY_CYCLE.is_(self._site.limits.verify_hours * HOUR_SECONDS)
+        letters = {row["peer"]: row for row in figures.letters(connection)}
+        for figure, column in ((metrics.LETTERS_ANSWERED, "answered"), (metrics.LETTERS_REFUSED, "refused")):
+            yield figure.of(
+                {(name,): letters[name][column] if name in letters else 0 for name in (*self._site.peers, NOBODY)}
+            )
 
 
 def _open(site: Site) -> Connection:
