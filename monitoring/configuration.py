@@ -17,6 +17,7 @@ JOBS = {
     "capture": "capture",
     "apply": "apply",
     "site": "site",
+    "control": "control",
     "web": "web",
     "database": "postgres",
     "broker": "rabbitmq",

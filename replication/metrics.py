@@ -29,7 +29,7 @@ from replication.errors import REFUSALS
 
 ADDRESS = "127.0.0.1"
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the process' own start says as much
-CAPTURE, APPLY, WEB, SITE = (CollectorRegistry() for _ in range(4))
+CAPTURE, APPLY, CONTROL, WEB, SITE = (CollectorRegistry() for _ in range(5))
 
 
 class Figure(NamedTuple):
@@ -184,6 +184,20 @@ PEER_HEARD = Figure("kuroshio_peer_heard_timestamp_seconds", "When the peer last
 PEER_POSITION = Figure("kuroshio_peer_position_bytes", "Up to where it has applied this site's WAL.", ("reader",))
 PEER_COMMIT = Figure("kuroshio_peer_commit_timestamp_seconds", "Commit time of the newest change of it.", ("reader",))
 
+# -- what was compared, and asked --------------------------------------------------------------------------------------
+
+VERIFIED = Figure(
+    "kuroshio_verified_timestamp_seconds",
+    "When it could last be told how a table compares with the peer's; until then, when it came under replication.",
+    ("peer", "table"),
+)
+VERIFY_CYCLE = Figure("kuroshio_verify_cycle_seconds", "How often that is to be told.")
+DIVERGENT = Figure("kuroshio_divergent_rows", "Rows that differed then, at least.", ("peer", "table"))
+LETTERS_ANSWERED = Figure("kuroshio_answered_letters_total", "What a peer asked and was answered.", ("peer",))
+LETTERS_REFUSED = Figure(
+    "kuroshio_refused_letters_total", "What was refused; of `nobody`: what no site has signed.", ("peer",)
+)
+
 # -- what waits --------------------------------------------------------------------------------------------------------
 
 PARKED = Figure("kuroshio_parked_changes", "Changes that wait; `refused`: for a person.", ("reason",))
@@ -204,9 +218,6 @@ CERTIFICATE_EXPIRY = Figure(
     "Until when the certificate holds that the site shows its peers, and its authority's.",
     ("certificate",),
 )
-
-
-REGISTRIES: Mapping[str, CollectorRegistry] = {"capture": CAPTURE, "apply": APPLY, "web": WEB, "site": SITE}
 
 
 def expect(peers: Iterable[str]) -> None:

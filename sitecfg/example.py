@@ -10,7 +10,7 @@ ports lie in `base_port + 1` to `base_port + 394`:
 | 212, 213, 221 … | the WAN emulator's doors: client's number, server's number |
 | 301 to 309 | the web nodes |
 | 311 to 319, 321 to 329 | the metrics of capture, of apply |
-| 331, 341, 351, 361 … | where they are watched: those of the site, the web node, PostgreSQL, RabbitMQ |
+| 331, 341, 351, 361, 371 … | where they are watched: those of the site, the web node, PostgreSQL, RabbitMQ, control |
 | 390, 391 | epmd, the WAN emulator's control |
 | 392 to 394 | where they are watched: Prometheus, Alertmanager, the mailbox |
 """
@@ -101,7 +101,7 @@ class _Layout:
     def _metrics(self, *, app: bool) -> Iterator[tuple[int, str]]:
         yield from ((310, "capture"), (320, "apply"))
         if self.watched:
-            yield from ((330, "site"), (350, "database"), (360, "broker"))
+            yield from ((330, "site"), (350, "database"), (360, "broker"), (370, "control"))
         if self.watched and app:
             yield 340, "web"
 

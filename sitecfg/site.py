@@ -76,6 +76,7 @@ class Metrics(Table):
     capture_port: Port
     apply_port: Port
     site_port: Port | None = Field(default=None, description="what the site's database holds on its replication")
+    control_port: Port | None = None
     web_port: Port | None = Field(default=None, description="the web node's own")
     database_port: Port | None = Field(default=None, description="PostgreSQL's exporter")
     broker_port: Port | None = Field(default=None, description="RabbitMQ's exporter")

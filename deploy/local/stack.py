@@ -121,9 +121,9 @@ class Stack:
         self._say("starting capture, apply and web nodes" if local_of(self.config).app else "starting capture, apply")
         self.supervisor.start_programs(wanted)
         self.supervisor.wait_running(wanted, DAEMON_SECONDS)
-        self._start_watching()
         if local_of(self.config).app:
             self._at_each_site(self._await_web)
+        self._start_watching()
 
     def _start_watching(self) -> None:
         """Last, so that nothing is missed which is only not started yet; nobody waits for it."""

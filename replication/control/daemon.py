@@ -10,7 +10,7 @@ from functools import partial
 
 import psycopg
 
-from replication import events
+from replication import events, metrics
 from replication.broker.bus import serve
 from replication.clock import pause
 from replication.control.answering import Answerer
@@ -35,6 +35,8 @@ _LOOK_AT_FILES_SECONDS = 60.0
 def run(config: Config, site: Site) -> None:
     """Answer and ask until the process is ended."""
     die_together()
+    if site.metrics.control_port:
+        metrics.serve(site.metrics.control_port, metrics.CONTROL)
     threading.Thread(target=_answer_for_ever, args=(config, site), daemon=True).start()
     events.logger().info(events.CONTROL_STARTED, peers=sorted(site.peers))
     while True:

@@ -30,7 +30,8 @@ TURN_SECONDS = 5.0
 REASONS = ("insert", "parent", "clock", "schema", "refused")
 STAGES = ("written", "settled", "stable", "hidden")
 CAPTURE_STATES = ("starting", "running", "fenced")
-DAY_SECONDS = 86_400
+HOUR_SECONDS, DAY_SECONDS = 3_600, 86_400
+NOBODY = "nobody"
 
 Part = Callable[[Connection], Iterable[Metric]]
 
@@ -45,6 +46,7 @@ class SiteCollector(Collector):
         self._parts = {
             "site": self._of_site,
             "links": self._of_links,
+            "verified": self._verified,
             "waiting": _waiting,
             "volume": _volume,
             "certificates": self._of_certificates,
@@ -112,6 +114,18 @@ class SiteCollector(Collector):
         keys = self._site.keys
         ends = {("site",): expires_at(keys.certificate), ("authority",): expires_at(keys.authority)}
         yield metrics.CERTIFICATE_EXPIRY.of({labels: end.timestamp() for labels, end in ends.items()})
+
+    def _verified(self, connection: Connection) -> Iterator[Metric]:
+        """What nobody has asked yet was asked nought times (replication/metrics.py, 4)."""
+        rows = {(row["peer"], row["table"]): row for row in figures.verified(connection, list(self._site.peers))}
+        yield metrics.VERIFIED.of({key: row["told"] for key, row in rows.items()})
+        yield metrics.DIVERGENT.of({key: row["divergent"] for key, row in rows.items()})
+        yield metrics.VERIFY_CYCLE.is_(self._site.limits.verify_hours * HOUR_SECONDS)
+        letters = {row["peer"]: row for row in figures.letters(connection)}
+        for figure, column in ((metrics.LETTERS_ANSWERED, "answered"), (metrics.LETTERS_REFUSED, "refused")):
+            yield figure.of(
+                {(name,): letters[name][column] if name in letters else 0 for name in (*self._site.peers, NOBODY)}
+            )
 
 
 def _open(site: Site) -> Connection:

@@ -1,7 +1,7 @@
 """What a site's database holds on its replication besides the links, read as it is; every time in seconds since 1970 by
 the database's own clock."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from psycopg.rows import dict_row
@@ -48,6 +48,15 @@ SELECT CASE WHEN hidden <> '' THEN 'hidden' WHEN stable THEN 'stable' WHEN settl
   FROM kuroshio.tombstone GROUP BY 1"""
 
 
+_VERIFIED = """
+SELECT p.name AS peer, concat_ws('.', t.nspname, t.relname) AS table, coalesce(v.divergent, 0) AS divergent,
+       extract(epoch FROM coalesce(v.told_at, t.added_at))::float8 AS told
+  FROM kuroshio.replicated_table t CROSS JOIN unnest(%s::text[]) AS p(name)
+  LEFT JOIN kuroshio.verification v ON (v.peer, v.nspname, v.relname) = (p.name, t.nspname, t.relname)"""
+
+_LETTERS = "SELECT coalesce(nullif(peer, ''), 'nobody') AS peer, answered, refused FROM kuroshio.letters"
+
+
 def site(connection: Connection) -> Row:
     """This site, its slot and its capture."""
     rows = _rows(connection, _SITE, SLOT)
@@ -74,6 +83,16 @@ def parked(connection: Connection) -> list[Row]:
 def tombstones(connection: Connection) -> list[Row]:
     """The rows that are not in their tables, by stage."""
     return _rows(connection, _TOMBSTONES)
+
+
+def verified(connection: Connection, peers: Sequence[str]) -> list[Row]:
+    """How each table compares with each peer's."""
+    return _rows(connection, _VERIFIED, list(peers))
+
+
+def letters(connection: Connection) -> list[Row]:
+    """What was asked of this site."""
+    return _rows(connection, _LETTERS)
 
 
 def data_directory(connection: Connection) -> str:

@@ -1,6 +1,6 @@
 import pytest
 
-from replication.broker.log import last_message, stream_exists
+from replication.broker.log import first_message, last_message, stream_exists
 from replication.errors import BrokerUnavailable, StreamMissing
 from tests.broker.owner import MEGABYTE, Owner
 from tests.broker.private_broker import PrivateBroker, wait_for
@@ -10,6 +10,18 @@ def test_an_empty_stream_has_no_last_message(broker: PrivateBroker, owner: Owner
     owner.declare(stream)
 
     assert last_message(broker.url(), stream) is None
+
+
+def test_the_first_message_is_the_oldest_that_is_still_there(broker: PrivateBroker, owner: Owner, stream: str) -> None:
+    owner.declare(stream, max_bytes=MEGABYTE)
+    assert first_message(broker.url(), stream) is None
+    owner.append(stream, b"oldest", b"next")
+    assert first_message(broker.url(), stream) == b"oldest"
+    for number in range(12):
+        owner.append(stream, *[b"%02d" % number + b"x" * 40_000] * 7)
+    kept = first_message(broker.url(), stream)
+    assert kept is not None
+    assert b"00" < kept[:2] < b"12", "old segments were dropped"
 
 
 def test_a_stream_that_is_not_there_is_missing(broker: PrivateBroker, stream: str) -> None:

@@ -72,6 +72,31 @@ def test_deleted_rows_are_counted_by_how_far_they_have_gone(pair: Pair) -> None:
     assert time.time() - figures[metrics.TOMBSTONE_HORIZON.name]["written",] < 3600
 
 
+def test_what_was_not_compared_yet_counts_from_when_it_came_under_replication(pair: Pair) -> None:
+    pair.everywhere("CREATE TABLE compared (id int PRIMARY KEY)")
+    pair.enlist("compared")
+    [peer] = list(pair.config.sites)[1:]
+    key = (peer, f"{pair.schema}.compared")
+    figures = shown(pair)
+    assert time.time() - figures[metrics.VERIFIED.name][key] < 3600
+    assert figures[metrics.DIVERGENT.name][key] == 0
+    assert figures[metrics.LETTERS_REFUSED.name] == {(peer,): 0, ("nobody",): 0}
+    pair.alpha.execute(
+        "INSERT INTO kuroshio.verification (peer, nspname, relname, told_at, divergent)"
+        " VALUES (%s, %s, 'compared', to_timestamp(1700000000), 3)",
+        (peer, pair.schema),
+    )
+    pair.alpha.execute("INSERT INTO kuroshio.letters (peer, refused, heard_at) VALUES ('', 2, now())")
+    try:
+        figures = shown(pair)
+    finally:
+        pair.alpha.execute("DELETE FROM kuroshio.verification")
+        pair.alpha.execute("DELETE FROM kuroshio.letters")
+    assert figures[metrics.VERIFIED.name][key] == 1700000000
+    assert figures[metrics.DIVERGENT.name][key] == 3
+    assert figures[metrics.LETTERS_REFUSED.name]["nobody",] == 2
+
+
 def test_an_idle_link_has_no_lag_and_one_that_was_never_heard_is_unknown(pair: Pair) -> None:
     figures = shown(pair)
     [origin] = {origin for origin, _ in figures[metrics.LINK_STATE.name]}
@@ -103,7 +128,7 @@ def test_what_cannot_be_read_in_time_is_said_and_the_rest_is_shown(pair: Pair) -
         figures = shown(pair)
         seconds = time.monotonic() - begun
     assert seconds < STATEMENT_SECONDS + 2
-    assert read(figures) == {"site": 1.0, "links": 1.0, "waiting": 0.0, "volume": 1.0, "certificates": 1.0}
+    assert read(figures) == {"site": 1, "links": 1, "verified": 1, "waiting": 0, "volume": 1, "certificates": 1}
     assert metrics.PARKED.name not in figures
     assert metrics.SLOT_RETAINED.name in figures
 
@@ -112,7 +137,7 @@ def test_a_part_that_fails_silences_no_other(pair: Pair) -> None:
     def broken(_: Connection) -> Iterator[Metric]:
         raise TransientError("the broker does not answer")
 
-    parts = {"site": 1, "links": 1, "waiting": 1, "volume": 1, "certificates": 1}
+    parts = {"site": 1, "links": 1, "verified": 1, "waiting": 1, "volume": 1, "certificates": 1}
     assert read(shown(pair, broken=broken)) == {**parts, "broken": 0}
 
 

@@ -26,6 +26,7 @@ MEMORY_MB = 3.5 * 1024
 CORE_PERCENT = 15.0
 WATCHED_SECONDS = 20.0
 ONLY_AFTER = {
+    "ALERTS",
     "kuroshio_apply_retries_total",
     "kuroshio_apply_conflicts_total",
     "site_origin:kuroshio_catch_up_seconds",
