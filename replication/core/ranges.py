@@ -21,7 +21,7 @@ from typing import NamedTuple
 Key = tuple[str, ...]
 """A primary key in text form."""
 
-PART_ROWS = 4096
+PART_ROWS = 16384
 """Of the first look."""
 FAN_OUT = 8
 LISTED_ROWS = 16

@@ -25,7 +25,7 @@ from sitecfg import Config, Site
 LOOKS = 5
 FENCE_SECONDS = 60.0
 _POLL_SECONDS = 1.0
-_FIRST_PARTS = 8
+_FIRST_PARTS = 4
 _MORE_PARTS = 16
 
 State = tuple[int | None, int | None]

@@ -52,6 +52,7 @@ def measure(rows: int = ROWS) -> Measured:
         if sorted(key[0] for key in found.differing) != spoilt:
             raise RuntimeError(f"{len(found.differing)} rows found, {len(spoilt)} differ")
         repaired = _repair(pair, peers, found)
+        pair.verify()
     details = {"rows": rows, "differing": len(spoilt), "letter_bytes": letters}
     return {
         "repair_verify_s": (seconds, details),
