@@ -159,7 +159,7 @@ def test_what_waits_is_listed_by_its_reason(log_in: LogIn) -> None:
 def test_a_change_is_shown_beside_what_the_row_holds_here(log_in: LogIn) -> None:
     parked = park(make_customer(name="這裡的名字"), NOW, name="那裡的名字", phone=None, detail="23514: small")
     page = text(log_in("ops"), "ops_change", parked)
-    assert "here now: 這裡的名字" in page
+    assert "here now: “這裡的名字”" in page
     assert "this database refuses it 23514: small" in page
     assert (
         "那裡的名字"
