@@ -22,6 +22,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from replication.errors import UsageError
+from replication.postgres import verifications
 
 
 class NothingWaitsError(UsageError):
@@ -120,6 +121,12 @@ def answer_to(connection: psycopg.Connection[Any], request: UUID) -> tuple[Outco
         "SELECT outcome, detail FROM kuroshio.request WHERE id = %s AND outcome <> ''", (request,)
     ).fetchone()
     return (Outcome(row[0]), str(row[1])) if row else None
+
+
+def ask_comparison(connection: psycopg.Connection[Any], *, by: str) -> None:
+    """Have the site compare all its tables with its peers' now; what was found stands in ``kuroshio.verification``."""
+    verifications.ask(connection, by)
+    note(connection, "compare", "", by=by, outcome="asked")
 
 
 def note(

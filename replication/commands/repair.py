@@ -13,6 +13,7 @@ from replication.operators import who
 from replication.postgres.parameters import register
 from replication.repair.plan import read_plan
 from replication.repair.repairing import Applied, Repair
+from replication.requests import note
 from replication.sites import Reached, chosen, reach
 from sitecfg import Config
 
@@ -63,6 +64,8 @@ def _apply(config: Config, reached: Reached, file: Path, timeout: float) -> int:
     mark = hashlib.sha256(body).hexdigest()[:16]
     applied = Repair(config, reached.connections).apply(plan, mark, who(), timeout)
     _tell(applied)
+    for connection in reached.connections.values() if applied.sent else ():
+        note(connection, "repair", f"{len(applied.sent):,} rows, plan {mark}", by=who(), outcome="done")
     return NOT_DONE if applied.stale or applied.differing or applied.behind else DONE
 
 

@@ -8,6 +8,7 @@ import sys
 from replication.operators import who
 from replication.postgres import verifications
 from replication.postgres.connect import Connection
+from replication.requests import ask_comparison
 from replication.sites import Reached, at_each, chosen, reach
 from replication.verify.comparison import compare
 from replication.verify.report import Report
@@ -44,7 +45,7 @@ def _background(config: Config) -> int:
         for site, connection in reached.connections.items():
             for known in verifications.known(connection):
                 print(f"{site}: {known}")
-            verifications.ask(connection, who())
+            ask_comparison(connection, by=who())
         for site, reason in reached.unreachable.items():
             print(f"{site}: not reached: {reason}", file=sys.stderr)
     print("asked to look again; the same command shows what was found")

@@ -85,3 +85,13 @@ def park(
         )
         cursor.execute(_PARK, [table, str(row.pk), moment("us", at), op, change, reason, detail])
     return waiting(database(), most=1)[0].id
+
+
+def compare(peer: str, table: str, **values: object) -> None:
+    """What a look at a table and a peer found."""
+    columns = {"peer": peer, "nspname": "public", "relname": table} | values
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"insert into kuroshio.verification ({', '.join(columns)}) values ({', '.join(['%s'] * len(columns))})",
+            list(columns.values()),  # type: ignore[arg-type]
+        )

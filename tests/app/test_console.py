@@ -16,7 +16,7 @@ from replication.status import Deed, LinkView, Series, Stretch, deeds
 from tests.app.conftest import LogIn
 from tests.app.kuroshio import NOW
 from tests.app.make import make_customer
-from tests.app.operating import hear, hear_all, park, sample_once
+from tests.app.operating import compare, hear, hear_all, park, sample_once
 
 LINK = LinkView("us", "taipei", "up", 0.4, None, 0, 0, NOW, NOW)
 
@@ -139,6 +139,39 @@ def test_a_chart_ends_at_a_round_number_and_without_samples_is_empty() -> None:
     assert [round_up(value) for value in (0.3, 1, 3, 11, 60, 99_000)] == [1, 1, 5, 20, 100, 100_000]
 
 
+# -- comparing ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("conflicts")
+def test_what_differs_comes_first_with_its_rows_and_what_could_not_be_told_says_why(log_in: LogIn) -> None:
+    compare("us", "sales_order", told_at=NOW, began_at=NOW, ended_at=NOW, compared=40)
+    compare("us", "customers_customer", told_at=NOW, began_at=NOW, ended_at=NOW, compared=1_240, divergent=2)
+    compare("shanghai", "sales_order", began_at=NOW, ended_at=NOW, undecided="shanghai does not answer")
+    compare("kaohsiung", "sales_order", began_at=NOW, compared=17)
+    with connection.cursor() as cursor:
+        cursor.execute("insert into kuroshio.divergent values ('us', 'public', 'customers_customer', '{k1}')")
+    page = text(log_in("ops"), "ops_comparing")
+    tables = re.findall(r"public\.\w+ (\w+)", page)
+    assert tables == ["United", "Shanghai", "Kaohsiung", "United"]
+    assert "public.customers_customer United States 2 k1" in page
+    assert "Shanghai unknown The last look could not tell: shanghai does not answer" in page
+    assert "17 / 17" in page
+
+
+@pytest.mark.usefixtures("conflicts")
+def test_an_operator_has_the_tables_compared_and_it_is_on_record(log_in: LogIn) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("insert into kuroshio.replicated_table values ('public', 'sales_order', '{id}')")
+        cursor.execute("insert into kuroshio.site_number values ('taipei', 1), ('us', 4)")
+    client = log_in("ops", username="lin")
+    assert "Nothing is compared yet." in text(client, "ops_comparing")
+    assert client.post(reverse("ops_comparing")).status_code == 303
+    assert "asked for" in text(client, "ops_comparing")
+    assert [(deed.by, deed.action) for deed in record()] == [("lin", "compare")]
+    assert "Asked to compare" in text(client, "ops_log")
+    assert log_in("hq").post(reverse("ops_comparing")).status_code == 403
+
+
 # -- what waits --------------------------------------------------------------------------------------------------------
 
 
@@ -159,7 +192,7 @@ def test_what_waits_is_listed_by_its_reason(log_in: LogIn) -> None:
 def test_a_change_is_shown_beside_what_the_row_holds_here(log_in: LogIn) -> None:
     parked = park(make_customer(name="這裡的名字"), NOW, name="那裡的名字", phone=None, detail="23514: small")
     page = text(log_in("ops"), "ops_change", parked)
-    assert "here now: 這裡的名字" in page
+    assert "here now: “這裡的名字”" in page
     assert "this database refuses it 23514: small" in page
     assert (
         "那裡的名字"

@@ -16,7 +16,7 @@ WAIT_MS = 60_000
 def test_an_open_console_tells_a_cut_and_its_end_by_itself(stack: Stack, open_at: OpenAt) -> None:
     page = open_at("taipei", "lin")
     page.goto("/operations")
-    row = page.locator("#figures tr", has_text="US → Taipei")
+    row = page.locator("#figures tr", has_text="Us → Taipei")
     expect(row).to_contain_text("up", timeout=WAIT_MS)
     stack.wan.cut(Lines(site="us"))
     try:
@@ -30,7 +30,7 @@ def test_an_open_console_tells_a_cut_and_its_end_by_itself(stack: Stack, open_at
     expect(row).to_contain_text("up", timeout=WAIT_MS)
     expect(page.get_by_role("heading", level=1)).to_have_text("All lines are up", timeout=WAIT_MS)
     row.get_by_role("link").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("US → Taipei")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Us → Taipei")
     expect(page.locator(".past path").first).to_be_attached()
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from crm.accounts.models import User
 from crm.core.session import database
 from crm.ops.forms import Wish
-from replication.requests import Action, ask, ask_back
+from replication.requests import Action, ask, ask_back, ask_comparison
 
 
 def ask_for(*, wish: Wish, parked: int, by: User, cells: Mapping[str, str | None]) -> None:
@@ -18,3 +18,8 @@ def ask_for(*, wish: Wish, parked: int, by: User, cells: Mapping[str, str | None
 def ask_for_return(*, discarded: UUID, by: User) -> None:
     """Ask for a discarded change to wait again."""
     ask_back(database(), discarded, by=by.username)
+
+
+def ask_to_compare(*, by: User) -> None:
+    """Have this site compare all its tables with the others' now."""
+    ask_comparison(database(), by=by.username)

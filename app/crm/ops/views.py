@@ -161,7 +161,10 @@ def _op(found: Waiting) -> str:
 
 @needs(May.OPERATE)
 def comparing(request: HttpRequest) -> HttpResponse:
-    """How this site's tables compare with the others', and how far a look has come."""
+    """How this site's tables compare with the others', and how far a look has come; or ask for a look now."""
+    if request.method == "POST":
+        services.ask_to_compare(by=person(request))
+        return see(reverse("ops_comparing"))
     compared, repaired = selectors.get_comparisons()
     context = {"rows": compared, "repairs": repaired, "at": "comparing", "now": timezone.now()}
     context["under_way"] = any(each.is_asked or each.is_under_way for each in compared)

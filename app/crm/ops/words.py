@@ -38,6 +38,9 @@ ACTIONS: Mapping[str, Promise] = {
     "edit": _("Edited"),
     "discard": _("Discarded"),
     "restore": _("Brought back"),
+    "compare": _("Asked to compare"),
+    "repair": _("Repaired"),
+    "add-table": _("Put under replication"),
 }
 OUTCOMES: Mapping[str, Promise] = {
     "": _("not obeyed yet"),
@@ -48,6 +51,7 @@ OUTCOMES: Mapping[str, Promise] = {
     "gone": _("did not wait any more"),
     "failed": _("could not be done"),
     "done": _("done"),
+    "asked": _("asked for"),
 }
 
 
