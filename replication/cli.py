@@ -29,6 +29,8 @@ _REQUESTS = {
     "discard": "give a change up at a site; the record keeps it",
     "restore": "have a discarded change wait again",
 }
+Command = Callable[[str, str], argparse.ArgumentParser]
+"""Adds a command: its name and what it does."""
 
 _DAEMONS = {
     "capture": "read this site's changes from its WAL and publish them to its broker",
@@ -40,7 +42,7 @@ _DAEMONS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         return int(import_module(f"replication.commands.{options.module}").run(load(options.config), options))
     except ConfigError as fault:
@@ -60,13 +62,14 @@ def _tell(message: str, next_step: str = "") -> int:
     return UNABLE
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m replication", description="Replicate tables between sites.")
+def parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    whole = argparse.ArgumentParser(prog="python -m replication", description="Replicate tables between sites.")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
         "--config", type=Path, metavar="DIR", help="the configuration (or KUROSHIO_CONFIG; else the project's own)"
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = whole.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, text: str, module: str | None = None) -> argparse.ArgumentParser:
         made = commands.add_parser(name, parents=[common], help=text, description=text)
@@ -86,9 +89,33 @@ def _parser() -> argparse.ArgumentParser:
     _add_looks(command("status", "how every link does"), command("top", "the same, drawn again and again", "status"))
     _add_comparing(command("verify", "compare all rows at all sites"), repair)
     _add_parked(command)
+    _add_lives(command)
     waiting = command("wait", "wait until all that is committed now is applied everywhere")
     waiting.add_argument("--timeout", type=_seconds, required=True, metavar="S")
-    return parser
+    return whole
+
+
+def _add_lives(command: Command) -> None:
+    """How a site comes, comes back, and goes."""
+    joining = command("add-site", "bring a site that the configuration names into the replication that runs")
+    joining.add_argument("name", metavar="SITE")
+    rejoining = command("rejoin", "bring back a site that was restored, was away for too long, or lost its slot")
+    rejoining.add_argument("name", metavar="SITE")
+    for made in (joining, rejoining):
+        made.add_argument(
+            "--from", dest="donor", metavar="DONOR", help="seed it from this site; else from one that fits"
+        )
+    for made in (joining, rejoining):
+        made.add_argument(
+            "--timeout", type=_seconds, default=3600.0, metavar="S", help="how long the others may be behind (3600)"
+        )
+    taking = command("snapshot", "write a site's rows into a file from which another site is seeded")
+    taking.add_argument("--site", required=True, metavar="DONOR")
+    taking.add_argument("--to", required=True, type=Path, metavar="FILE")
+    seeding = command("seed", "load such a file into a site; run it again where it was killed")
+    seeding.add_argument("--site", required=True, metavar="S")
+    seeding.add_argument("--from", dest="source", type=Path, metavar="FILE")
+    seeding.add_argument("--abandon", action="store_true", help="open the site again, where nothing was loaded yet")
 
 
 def _add_looks(status: argparse.ArgumentParser, top: argparse.ArgumentParser) -> None:

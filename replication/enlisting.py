@@ -44,11 +44,16 @@ SELECT cn.nspname::text, c.relname::text, pn.nspname::text, p.relname::text, f.c
 
 
 class Enlisting:
-    """``connections``: the sites that were reached. ``acting``: those of them where tables are to be enlisted."""
+    """``connections``: the sites that were reached; one that is not under replication yet has no say. ``acting``: those
+    of them where tables are to be enlisted."""
 
     def __init__(self, config: Config, connections: Mapping[str, Connection], acting: Sequence[str]) -> None:
         self._config = config
-        self._connections = connections
+        self._connections = {
+            name: connection
+            for name, connection in connections.items()
+            if name in acting or _is_initialised(connection)
+        }
         self._acting = acting
 
     def add(self, names: Sequence[str]) -> Iterator[str]:
@@ -174,13 +179,13 @@ def _require_decided(connection: Connection, rules: Rules, names: Sequence[Name]
         raise UsageError("\n".join(["the rules leave undecided which rows are there:", *faults]))
 
 
-def _is_initialised(connection: Connection) -> bool:
-    return connection.execute("SELECT to_regclass('kuroshio.site') IS NOT NULL").fetchone() == (True,)
-
-
 def _require_initialised(connection: Connection, site: str) -> None:
     if not _is_initialised(connection):
         raise UsageError(f"{site} is not under replication yet: run python -m replication init --site {site}")
+
+
+def _is_initialised(connection: Connection) -> bool:
+    return connection.execute("SELECT to_regclass('kuroshio.site') IS NOT NULL").fetchone() == (True,)
 
 
 def _exists(connection: Connection, name: Name) -> bool:

@@ -54,5 +54,25 @@ def keep_incarnations(site: Site, *tokens: str) -> None:
     fresh.replace(kept)
 
 
+def fence(site: Site, reason: str) -> None:
+    """Note, outside of the database, that it must not send: its WAL grows, and what told of it may be overtaken."""
+    _fence_file(site).write_text(f"{reason}\n", "utf-8")
+
+
+def fenced(site: Site) -> str:
+    """Why the database must not send; empty where it may."""
+    noted = _fence_file(site)
+    return noted.read_text("utf-8").strip() if noted.exists() else ""
+
+
+def unfence(site: Site) -> None:
+    """It begins a new log."""
+    _fence_file(site).unlink(missing_ok=True)
+
+
+def _fence_file(site: Site) -> Path:
+    return site.keys.directory / "fenced"
+
+
 def _incarnation_file(site: Site) -> Path:
     return site.keys.directory / "incarnation"

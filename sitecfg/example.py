@@ -35,18 +35,19 @@ def write(
     rate: str = "100Mbit",
     database: str = "crm",
     watched: int = 0,
+    limits: str = "",
 ) -> Path:
     """Write a configuration and return its directory.
 
     The first site is headquarters; numbers follow the order given. `state` is where a local stack
     keeps its files: `directory / "state"` if not given. `rules` is the text of the one rules file,
     `rate` every line's speed, `database` the name of each site's database. `watched`: by Prometheus,
-    so many times faster than in earnest.
+    so many times faster than in earnest. `limits`: the lines of every site's table of that name.
     """
     if not 1 <= len(sites) <= MOST_SITES:
         raise ValueError(f"1 to {MOST_SITES} sites, not {len(sites)}")
     state = (state or directory / "state").resolve()
-    layout = _Layout(list(sites), base_port, state, rate, database, watched)
+    layout = _Layout(list(sites), base_port, state, rate, database, watched, limits)
     for part in ("sites", "rules"):
         (directory / part).mkdir(parents=True, exist_ok=True)
     for name in sites:
@@ -59,9 +60,11 @@ def write(
 class _Layout:
     """Where everything of the example lies."""
 
-    def __init__(self, sites: list[str], base_port: int, state: Path, rate: str, database: str, watched: int) -> None:
+    def __init__(
+        self, sites: list[str], base_port: int, state: Path, rate: str, database: str, watched: int, limits: str
+    ) -> None:
         self.sites, self.base_port, self.state = sites, base_port, state
-        self.rate, self.database, self.watched = rate, database, watched
+        self.rate, self.database, self.watched, self.limits = rate, database, watched, limits
 
     def local(self, *, app: bool) -> Iterator[str]:
         """Yield the lines of `local.toml`."""
@@ -96,6 +99,7 @@ class _Layout:
             yield _line(f"{kind}_port", self.base_port + place + number)
         yield "[keys]"
         yield _line("directory", str(self.state / "keys" / name))
+        yield f"[limits]\n{self.limits}"
         yield from self._peers(name)
 
     def _metrics(self, *, app: bool) -> Iterator[tuple[int, str]]:

@@ -9,6 +9,7 @@ from replication.apply.reader import Link, Reader
 from replication.apply.writer import Writer
 from replication.audience import view_for
 from replication.clock import pause
+from replication.errors import TransientError
 from replication.keys import verifier
 from replication.postgres.applying import Reading
 from replication.threads import die_together
@@ -35,11 +36,11 @@ def run(config: Config, site: Site) -> None:
 
 
 def _open(writer: Writer) -> None:
-    """Wait for the database, which may start after us."""
+    """Wait for the database, which may start after us, or be in the middle of being seeded."""
     while True:
         try:
             writer.open()
-        except psycopg.Error as fault:
+        except (psycopg.Error, TransientError) as fault:
             events.logger().warning(events.APPLY_INTERRUPTED, reason=str(fault).splitlines()[0])
             pause(_OPEN_PAUSE_SECONDS)
         else:

@@ -47,7 +47,7 @@ from sitecfg import ConfigError
 _CONNECT_SECONDS = 20.0
 _HEARTBEAT_SECONDS = 20
 _SILENCE_SECONDS = 15.0
-_STOPPED_SECONDS = 30.0
+_STOPPED_SECONDS = 10.0
 _PAUSE_SECONDS = (0.2, 0.5, 1.0, 2.0, 3.0)
 _CLOCK_ALARM_SECONDS = 5.0
 
@@ -126,7 +126,8 @@ class Reader(threading.Thread):
             assert place is not None
             raise PositionLostError(
                 f"the log of {self._link.origin} is now {header.incarnation}, which does not continue"
-                f" {place.position.incarnation}: the origin must be seeded again here"
+                f" {place.position.incarnation}: it must be seeded again. Next: python -m replication rejoin"
+                f" {self._link.origin}"
             )
         self._lsn, self._base_lsn, self._incarnation = lsn, header.lineage[0].lsn, header.incarnation
         stream = stream_name(self._link.origin, header.incarnation, self._lane.name, self._link.view)
@@ -270,7 +271,7 @@ class Reader(threading.Thread):
         raise self._whence.again(
             offset,
             f"the log of {self._link.origin} begins at {format_lsn(header.from_lsn)}; missing here:"
-            f" ({format_lsn(self._lsn)}, {format_lsn(header.from_lsn)}]",
+            f" ({format_lsn(self._lsn)}, {format_lsn(header.from_lsn)}]: what follows must be seeded again",
         )
 
     def _lacks(self, attempt: int, missing: str) -> None:

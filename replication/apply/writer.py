@@ -34,8 +34,8 @@ from replication.core.changes import Author, Change
 from replication.core.progress import Position, Step, format_lsn, step
 from replication.core.stamps import hlc_of, join_moments
 from replication.definitions import require_known
-from replication.errors import InvariantError
-from replication.postgres import applying, capturing, staging, tombstones
+from replication.errors import InvariantError, TransientError
+from replication.postgres import applying, capturing, closing, staging, tombstones
 from replication.postgres.applying import Place, Reading
 from replication.postgres.connect import Connection, connect
 from replication.postgres.parameters import register
@@ -89,17 +89,23 @@ class Writer:
         self._committed: dict[str, int] = {}
         """Origin -> where the last of its transactions ends that was applied since this process has begun."""
 
-    def open(self) -> None:
-        """Connect, and read where each origin stands."""
+    def _connect(self) -> Connection:
+        """A session that holds this site's replication origin."""
         connection = connect(self._site.dsn("apply"), name="apply")
         register(connection)
         try:
+            closing.require_open(connection)
             applying.become_writer(connection)
             applying.know_sites(connection, self._numbers)
             self.rules_known = applying.adopt_rules(connection, self._config.rules.version)
-        except psycopg.Error:
+        except (psycopg.Error, TransientError):
             connection.close()  # the one before us may hold the origin for a moment longer
             raise
+        return connection
+
+    def open(self) -> None:
+        """Connect, and read where each origin stands."""
+        connection = self._connect()
         tables = Tables(connection, self._config.rules, list(self._config.sites), self._site.name)
         merger = Merger(connection, self._site.number, list(self._config.sites), tables, self._park)
         ahead = int(self._site.limits.clock_ahead_seconds * 1_000_000)
@@ -295,6 +301,7 @@ class Writer:
         if now < self._next_tick:
             return
         self._next_tick = now + _TICK_SECONDS
+        closing.require_open(self._connection)
         self._applier.tables.look()
         with self._connection.pipeline(), self._connection.transaction():
             for reading in self._readings:
@@ -315,6 +322,7 @@ class Writer:
     def _collect(self) -> None:
         require_known(self._connection, self._config.rules)
         self._deriver.look()
+        self.places |= applying.places(self._connection)  # an operator may have sent an origin's reader elsewhere
         peers = [name for name in self._config.sites if name != self._site.name]
         with self._connection.transaction():
             tombstones.collect(self._connection, list(self._config.sites), self._applier.tables.needs)

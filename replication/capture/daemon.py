@@ -9,7 +9,7 @@ import psycopg
 from replication import events, metrics
 from replication.audience import views_in_use
 from replication.capture.deletes import Deletes
-from replication.capture.fence import FencedError
+from replication.capture.fence import FencedError, RestoredError
 from replication.capture.gather import Gatherer
 from replication.capture.session import PART_CHANGES, Session, Tools
 from replication.capture.shapes import Shape, shape_of
@@ -20,7 +20,7 @@ from replication.core.rules import HAS_PARTS, RAISES_EPOCH
 from replication.core.stamps import EPOCH, GENERATION, TERM
 from replication.definitions import require_known
 from replication.errors import StreamDown, TransientError, UsageError
-from replication.keys import signer, verifier
+from replication.keys import fence, signer, verifier
 from replication.postgres import capturing
 from replication.postgres.catalog import describe, first_names
 from replication.postgres.connect import Connection, connect
@@ -119,6 +119,8 @@ def _run_once(tools: Tools, failures: int, patience: Patience) -> float:
                 Session(tools, connection, gives_up=patience.is_over, served=partial(patience.fails, None)).run()
             except FencedError as fault:
                 log.error(events.CAPTURE_FENCED, reason=str(fault))
+                if isinstance(fault, RestoredError):
+                    fence(tools.site, str(fault))
                 capturing.record_state(connection, "fenced", str(fault))
                 return _FENCED_SECONDS
     except (TransientError, psycopg.OperationalError, OSError) as fault:

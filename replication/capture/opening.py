@@ -14,7 +14,7 @@ from typing import Any
 
 from replication.broker.log import last_message
 from replication.broker.names import DIRECTORIES, Lane, directory_name, stream_name
-from replication.capture.fence import FencedError
+from replication.capture.fence import FencedError, RestoredError
 from replication.core.progress import format_lsn
 from replication.definitions import audience_of
 from replication.errors import DecodeError, StreamDown, StreamMissing
@@ -26,6 +26,7 @@ from replication.wire.message import read_header
 from sitecfg import Config
 
 LANES: tuple[Lane, Lane] = ("live", "packed")
+_REJOIN = "Next: python -m replication rejoin {}"
 ReadHeader = Callable[[bytes], Header]
 
 
@@ -36,6 +37,8 @@ class Tail:
     live_lsn: int
     packed_lsn: int
     changes: int
+    published_us: int = 0
+    """When the newest message was sent."""
     is_new: bool = False
     """Nothing is there yet: it opens with an announcement."""
 
@@ -60,6 +63,11 @@ class Tails:
         """Behind this no lane has anything."""
         return max(max(tail.live_lsn, tail.packed_lsn) for tail in self.views.values())
 
+    @property
+    def published_us(self) -> int:
+        """When the newest message of all lanes was sent."""
+        return max(tail.published_us for tail in self.views.values())
+
 
 def rebuilt(own: Identity, views: Sequence[str], *, announced: bool, directory: str) -> Tails:
     """All lanes of a log that begins at this identity's positions."""
@@ -82,22 +90,26 @@ def check_audience(connection: Connection, config: Config) -> None:
             )
 
 
-def check_identity(connection: Connection, own: Identity, kept_outside: Collection[str]) -> int:
-    """Return the slot's confirmed position, or raise :class:`FencedError`."""
+def check_identity(connection: Connection, own: Identity, kept_outside: Collection[str], fenced: str) -> int:
+    """Return the slot's confirmed position, or raise :class:`FencedError`. ``fenced``: what is noted outside."""
+    if fenced:
+        raise RestoredError(fenced)
     if own.incarnation not in kept_outside:
         raise FencedError(
             f"the database says incarnation {own.incarnation}, the file beside the keys says"
-            f" {' or '.join(kept_outside) or 'nothing'}: the database"
-            " was restored or replaced; its site must be seeded again before it may send"
+            f" {' or '.join(kept_outside) or 'nothing'}: the database was restored or replaced."
+            f" {_REJOIN.format(own.name)}"
         )
     confirmed = capturing.slot_confirmed(connection)
     if confirmed is None:
-        raise FencedError("the slot is gone: what was written since cannot be read from the WAL")
+        raise FencedError(
+            f"the slot is gone: what was written since cannot be read from the WAL. {_REJOIN.format(own.name)}"
+        )
     newest = max(own.live_lsn, own.packed_lsn)
     if confirmed > newest:
         raise FencedError(
             f"the slot starts at {format_lsn(confirmed)}, the log ends at {format_lsn(newest)}:"
-            " the slot is new, and what lies between was never read"
+            f" the slot is new, and what lies between was never read. {_REJOIN.format(own.name)}"
         )
     return confirmed
 
@@ -136,7 +148,7 @@ class Examiner:
         live, packed = heads
         if live is None or packed is None:
             return None
-        return Tail(live.to_lsn, packed.to_lsn, live.changes_total)
+        return Tail(live.to_lsn, packed.to_lsn, live.changes_total, max(live.published_us, packed.published_us))
 
     def _directory(self, own: Identity) -> tuple[str, Header | None]:
         """The first directory that the broker serves, or that is not there yet."""
@@ -167,11 +179,18 @@ class Examiner:
             return None
 
 
-def check_ahead(connection: Connection, tails: Tails) -> None:
-    """A log ahead of the WAL was written by a database that is not this one any more."""
-    newest = tails.last
-    if tails.intact and newest > capturing.flushed(connection):
-        raise FencedError(
-            f"the log holds changes up to {format_lsn(newest)}, beyond this database's WAL: the database was restored"
-            " from a copy; its site must be seeded again before it may send"
+def check_ahead(connection: Connection, own: Identity, tails: Tails) -> None:
+    """A log ahead of the WAL was written by a database that is not this one any more; so was one that was written on
+    for longer than this database has a record of."""
+    if not tails.intact:
+        return
+    if tails.last > capturing.flushed(connection):
+        raise RestoredError(
+            f"the log holds changes up to {format_lsn(tails.last)}, beyond this database's WAL: the database was"
+            f" restored from a copy. {_REJOIN.format(own.name)}"
+        )
+    if capturing.is_unrecorded(own, tails.last, tails.published_us):
+        raise RestoredError(
+            "the log was written on after this database's last record of it: the database was restored from a copy."
+            f" {_REJOIN.format(own.name)}"
         )

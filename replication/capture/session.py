@@ -33,7 +33,7 @@ from replication.clock import now_us
 from replication.core.progress import format_lsn, stable
 from replication.core.views import View
 from replication.errors import TransientError
-from replication.keys import keep_incarnations, kept_incarnations
+from replication.keys import fenced, keep_incarnations, kept_incarnations
 from replication.postgres import burials, capturing, tombstones
 from replication.postgres.capturing import Identity
 from replication.postgres.connect import Connection
@@ -101,7 +101,7 @@ class Session:
     def run(self) -> None:
         """Capture until something breaks, then raise what did."""
         self._own = capturing.identity(self._connection)
-        check_identity(self._connection, self._own, kept_incarnations(self._tools.site))
+        check_identity(self._connection, self._own, kept_incarnations(self._tools.site), fenced(self._tools.site))
         check_audience(self._connection, self._tools.config)
         self._publisher.connect()
         try:
@@ -133,7 +133,7 @@ class Session:
         examiner = Examiner(self._tools.site.broker_url(), self._tools.verify, self._gives_up)
         names = [view.name for view in self._tools.views]
         tails = examiner.examine(self._own, names, capturing.slot_confirmed(self._connection) or 0)
-        check_ahead(self._connection, tails)
+        check_ahead(self._connection, self._own, tails)
         if not tails.intact:
             tails = self._rebuild(tails.directory)
         fresh = not tails.announced
@@ -174,7 +174,8 @@ class Session:
         for outlet in self._outlets.every:
             if tails.views[outlet.view].is_new:
                 outlet.lanes.start(announcement, tails.views[outlet.view].live_lsn, now_us())
-        capturing.record_rules(self._connection, self._tools.config.rules.version)
+        config = self._tools.config
+        capturing.record_start(self._connection, config.rules.version, config.sites.keys() - {own.name})
         names = [view.name for view in self._tools.views]
         unread = [
             stream_name(own.name, own.incarnation, n, view) for view in own.views.difference(names) for n in LANES

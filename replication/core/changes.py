@@ -44,7 +44,7 @@ class Change:
     masked: frozenset[str] = frozenset()
     """The cells whose values stand for what this site may not have."""
     moments: Mapping[str, int] = field(default_factory=dict)
-    """Of a whole row: the moments of the cells that were edited since its insert."""
+    """The moments of cells that were written at another one than the change: in a whole row, since its insert."""
     is_whole: bool = False
     """A row as it stands at a site, sent because who may see it has changed: nobody's write."""
     referential: bool = False

@@ -15,7 +15,7 @@ DECLARE
     here kuroshio.site;
     buried bigint;
 BEGIN
-    IF NOT EXISTS (SELECT FROM kuroshio.burial) THEN RETURN 0; END IF;
+    IF NOT EXISTS (SELECT FROM kuroshio.burial) OR EXISTS (SELECT FROM kuroshio.closed) THEN RETURN 0; END IF;
     SELECT * INTO STRICT here FROM kuroshio.site;
     PERFORM FROM kuroshio.tombstone t JOIN kuroshio.burial b USING (nspname, relname, key, xid)
       ORDER BY t.nspname, t.relname, t.key FOR UPDATE OF t;

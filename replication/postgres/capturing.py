@@ -27,17 +27,29 @@ class Identity:
     changes: int
     views: frozenset[str] = frozenset({""})
     """The names of the views that there are streams for."""
+    recorded_us: int = 0
+    """When capture last kept its record; µs since 2000."""
+
+
+UNRECORDED_SECONDS = 60.0
+"""Capture keeps its record every second, or ends."""
+
+
+def is_unrecorded(own: Identity, lsn: int, published_us: int) -> bool:
+    """Was a message sent of which this database cannot know, having had no record for so long? It was restored then."""
+    is_behind = lsn > max(own.live_lsn, own.packed_lsn)
+    return is_behind and published_us - own.recorded_us > UNRECORDED_SECONDS * 1_000_000
 
 
 def identity(connection: Connection) -> Identity:
     """Read who this is. Raises where the database was never initialised."""
     row = connection.execute(
-        "SELECT name, number, incarnation, lineage, live_lsn::text, packed_lsn::text, changes, views"
+        "SELECT name, number, incarnation, lineage, live_lsn::text, packed_lsn::text, changes, views, updated_at"
         "  FROM kuroshio.site CROSS JOIN kuroshio.capture"
     ).fetchone()
     if row is None:
         raise InvariantError("this database is not initialised: run python -m replication init")
-    name, number, incarnation, lineage, live, packed, changes, views = row
+    name, number, incarnation, lineage, live, packed, changes, views, recorded_at = row
     return Identity(
         str(name),
         int(str(number)),
@@ -47,6 +59,7 @@ def identity(connection: Connection) -> Identity:
         parse_lsn(str(packed)),
         int(str(changes)),
         frozenset(map(str, views)),  # type: ignore[call-overload]
+        to_us(recorded_at),  # type: ignore[arg-type]
     )
 
 
@@ -107,9 +120,9 @@ def record_views(connection: Connection, names: Collection[str]) -> None:
     connection.execute("UPDATE kuroshio.capture SET views = %s", (sorted(names),))
 
 
-def record_rules(connection: Connection, version: str) -> None:
-    """Keep the version of the rules under which this site writes from here on."""
-    connection.execute("UPDATE kuroshio.capture SET rules = %s", (version,))
+def record_start(connection: Connection, version: str, peers: Collection[str]) -> None:
+    """Keep under which version of the rules this site writes from here on, and whom its slot waits for."""
+    connection.execute("UPDATE kuroshio.capture SET rules = %s, peers = %s", (version, sorted(peers)))
 
 
 def pass_on(connection: Connection) -> None:
@@ -118,8 +131,8 @@ def pass_on(connection: Connection) -> None:
 
 
 def record_state(connection: Connection, state: str, reason: str) -> None:
-    """Say why capture does not run."""
-    connection.execute("UPDATE kuroshio.capture SET state = %s, reason = %s, updated_at = now()", (state, reason))
+    """Say why capture does not run. When it last ran stays on record."""
+    connection.execute("UPDATE kuroshio.capture SET state = %s, reason = %s", (state, reason))
 
 
 def begin_incarnation(connection: Connection, own: Identity, token: str, lsn: int) -> None:
@@ -128,6 +141,21 @@ def begin_incarnation(connection: Connection, own: Identity, token: str, lsn: in
     with connection.transaction():
         connection.execute("UPDATE kuroshio.site SET incarnation = %s, lineage = %s", (token, Jsonb(lineage)))
         connection.execute("UPDATE kuroshio.capture SET live_lsn = %(l)s, packed_lsn = %(l)s", {"l": format_lsn(lsn)})
+
+
+def begin_lineage(connection: Connection, token: str, lsn: int) -> None:
+    """A new log that continues none: nothing of what was before it is in it."""
+    with connection.transaction():
+        connection.execute(
+            "UPDATE kuroshio.site SET incarnation = %s, lineage = %s", (token, Jsonb([[token, format_lsn(lsn)]]))
+        )
+        connection.execute("UPDATE kuroshio.capture SET live_lsn = %(l)s, packed_lsn = %(l)s", {"l": format_lsn(lsn)})
+
+
+def captured_until_us(connection: Connection) -> int:
+    """When the newest transaction was committed that this database knows to be in its log, in µs since 2000."""
+    row = connection.execute("SELECT commit_time FROM kuroshio.capture").fetchone()
+    return to_us(row[0]) if row and row[0] else 0  # type: ignore[arg-type]
 
 
 def record_passage(

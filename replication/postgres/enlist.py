@@ -234,3 +234,22 @@ def _interleave(connection: Connection, table: Table, number: int, floor: int) -
                     sql.Literal(first),
                 )
             )
+
+
+def raise_sequences(connection: Connection, table: Table, number: int) -> None:
+    """Let no key of this site's class be generated that a row has already: the rows came from elsewhere, the sequence
+    from a backup."""
+    for column, sequence in sequences(connection, table).items():
+        connection.execute(
+            sql.SQL(
+                "SELECT setval({sequence}::regclass, given) FROM (SELECT max({column}) AS given FROM {table}"
+                " WHERE {column} % {stride} = {number}) AS had WHERE given > (SELECT last_value FROM {named})"
+            ).format(
+                sequence=sql.Literal(sequence),
+                column=sql.Identifier(table.renamed.get(column, column)),
+                table=table.identifier,
+                stride=sql.Literal(STRIDE),
+                number=sql.Literal(number),
+                named=sql.SQL(sequence),
+            )
+        )

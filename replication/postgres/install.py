@@ -13,6 +13,15 @@ from replication.postgres.connect import Connection
 
 SLOT = "kuroshio"
 REPLICATION_SET = "kuroshio"
+_SCRIPTS = (
+    "schema.sql",
+    "triggers.sql",
+    "residency.sql",
+    "burials.sql",
+    "control.sql",
+    "operations.sql",
+    "life.sql",
+)
 _OWN_TABLES = ("kuroshio.tombstone", "kuroshio.fence", "kuroshio.claim", "kuroshio.whole")
 
 
@@ -52,7 +61,7 @@ def _install_schema(connection: Connection) -> None:
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('kuroshio.install'))")
         connection.execute("SET LOCAL client_min_messages = warning")
-        for script in ("schema.sql", "triggers.sql", "residency.sql", "burials.sql", "control.sql", "operations.sql"):
+        for script in _SCRIPTS:
             connection.execute(files(__package__).joinpath(script).read_bytes())
         for (relation,) in connection.execute(
             "SELECT format('%I.%I', nspname, relname) FROM kuroshio.replicated_table"
@@ -74,7 +83,11 @@ def _install_pglogical(connection: Connection, name: str) -> None:
             " replicate_delete := false, replicate_truncate := false)",
             (REPLICATION_SET,),
         )
-    for table in _OWN_TABLES:
+    replicated = connection.execute(
+        "SELECT format('%I.%I', nspname, relname) FROM kuroshio.replicated_table"
+        " WHERE to_regclass(format('%I.%I', nspname, relname)) IS NOT NULL"
+    ).fetchall()  # a logical dump does not hold pglogical's own tables
+    for table in (*_OWN_TABLES, *(str(name) for (name,) in replicated)):
         add_to_set(connection, table)
 
 

@@ -5,6 +5,7 @@
 
 import random
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from replication.core.merge import Row, is_contested, lives
@@ -49,25 +50,33 @@ class History:
 
     def play(self, steps: int) -> "History":
         """Take so many steps, then let everybody hear of everything."""
-        kinds = [
-            (self.write, 10),
-            (self.deliver, 12),
-            (self.deliver_twice, 1),
-            (self.cut_or_heal, 1),
-            (self.set_a_clock, 1),
-            (self.keep_house, 8),
-            (self.change_rules, 1),
-        ]
+        kinds = self.kinds()
         for _ in range(steps):
             self.clock_us += self.dice.choice((0, 0, 1, 50, 100_000))
-            [kind] = self.dice.choices([kind for kind, _ in kinds], [weight for _, weight in kinds])
+            [kind] = self.dice.choices(list(kinds), list(kinds.values()))
             kind()
         self.come_together()
         return self
 
+    def kinds(self) -> dict[Callable[[], None], int]:
+        """What may happen, and how often."""
+        return {
+            self.write: 10,
+            self.deliver: 12,
+            self.deliver_twice: 1,
+            self.cut_or_heal: 1,
+            self.set_a_clock: 1,
+            self.keep_house: 8,
+            self.change_rules: 1,
+        }
+
     def write(self) -> None:
         """Somebody inserts, edits or deletes."""
-        node, key = self.dice.choice(self.nodes), self.dice.choice(KEYS)
+        self.write_at(self.dice.choice(self.nodes))
+
+    def write_at(self, node: Node) -> None:
+        """The same at this site."""
+        key = self.dice.choice(KEYS)
         now = self.clock_us + self.skew_us.get(node.name, 0)
         kind = self.dice.choice(("insert", "update", "update", "update", "delete"))
         if kind == "insert":

@@ -8,7 +8,7 @@ Columns that sites get on different days: `tests/simulation/test_schemas.py`.
 
 What is not: the races inside one database (`tests/stack/proof/test_races.py`), large transactions in parts
 (`tests/simulation/large.py`), foreign and unique keys, a lost log and its rebuilding
-(`tests/stack/proof/test_broker_loss.py`), a restore from a backup.
+(`tests/stack/proof/test_broker_loss.py`). Sites that are seeded again or restored: `lives.py`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -204,7 +204,7 @@ class Node:
         return {self.numbers[name]: lsn for name, lsn in applied.items()}
 
     def _pass(self, site: int, message: Message) -> None:
-        moments = [change.moment for change in message.changes]
+        moments = [change.moment for change in message.changes if not change.is_whole]
         if moments:
             applied = self._by_number(message.applied)
             passage = Passage(site, min(moments), max(moments), message.lsn - 1, message.lsn, applied)

@@ -49,12 +49,13 @@ def running_stack(
     rules: str = "",
     app: bool = False,
     rate: str = "100Mbit",
+    limits: str = "",
     skewed: Iterable[str] = (),
     watched: int = 0,
 ) -> Iterator[Stack]:
     """A stack that is up; it and its state are gone afterwards, also if it did not come up."""
     with private_ports() as base_port:
-        write(folder, sites=sites, base_port=base_port, rules=rules, app=app, rate=rate, watched=watched)
+        write(folder, sites=sites, base_port=base_port, rules=rules, app=app, rate=rate, watched=watched, limits=limits)
         stack = Stack(load(folder), Say(), skewed=skewed)
         try:
             stack.up(infrastructure_only=infrastructure_only)

@@ -24,12 +24,13 @@ _DELETED = -1
 
 def make_table(sites: Sites) -> None:
     """Make the table of the load at every site and put it under replication."""
-    columns = ", ".join(f"by_{name} bigint" for name in sites.names)
-    sites.everywhere(
-        f"CREATE SCHEMA IF NOT EXISTS load; CREATE TABLE IF NOT EXISTS {TABLE}"
-        f" (id uuid PRIMARY KEY, author text NOT NULL, note text, {columns})"
-    )
+    sites.everywhere(f"CREATE SCHEMA IF NOT EXISTS load; CREATE TABLE IF NOT EXISTS {TABLE} ({columns(sites.names)})")
     sites.add_tables(TABLE)
+
+
+def columns(names: Sequence[str]) -> str:
+    """Those of the table, where these sites write."""
+    return ", ".join(["id uuid PRIMARY KEY, author text NOT NULL, note text", *(f"by_{name} bigint" for name in names)])
 
 
 @dataclass
@@ -151,14 +152,15 @@ class Load:
     def acknowledged(self) -> dict[str, int]:
         return {name: user.ledger.acknowledged for name, user in self.users.items()}
 
-    def require_kept(self, least: int) -> None:
-        """Every site's user wrote at least so much, and what was acknowledged stands at every site."""
+    def require_kept(self, least: int, at: Sequence[str] = ()) -> None:
+        """Every site's user wrote at least so much, and what was acknowledged stands at these sites; at all, if none is
+        named."""
         for name, user in self.users.items():
             assert user.fault is None, f"the user of {name} died: {user.fault!r}"
             assert user.ledger.acknowledged >= least, (
                 f"{name}: only {user.ledger.acknowledged} writes were acknowledged"
             )
-        for site in self._sites.names:
+        for site in at or self._sites.names:
             lost = list(self._lost(site))
             assert not lost, f"{site} lost {len(lost)} acknowledged cells, for example {lost[:5]}"
 

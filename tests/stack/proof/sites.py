@@ -29,9 +29,10 @@ SELECT count(*), md5(coalesce(string_agg(digest, '' ORDER BY digest), ''))
 class Sites:
     """A stack that is up, with one session a site for the test's own statements."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, names: Iterable[str] = ()) -> None:
+        """`names`: those of them that the test is about; all, if none is named."""
         self.stack = stack
-        self.names = list(stack.config.sites)
+        self.names = list(names or stack.config.sites)
         self._sessions: dict[str, psycopg.Connection[Row]] = {}
 
     def connect(self, site: str) -> psycopg.Connection[Row]:

@@ -1,0 +1,33 @@
+"""``add-site``: bring a site that every site's configuration names into the replication that is running."""
+
+import argparse
+
+from replication.enlisting import Enlisting
+from replication.initialising import initialise_site
+from replication.postgres.connect import Connection
+from replication.sites import chosen, reach
+from replication.snapshot.joining import Joining, choose_donor, require_declared
+from replication.snapshot.seeding import open_site
+from sitecfg import Config
+
+
+def run(config: Config, options: argparse.Namespace) -> int:
+    """Put the site's database under replication and seed it; the others work on."""
+    new, donor = config.site(options.name), choose_donor(config, options.name, options.donor)
+    with reach(chosen(config, None), purpose="add-site") as reached:
+        reached.require_all("add-site")
+        sites = reached.connections
+        require_declared(sites, new.name)
+        print(f"{new.name}: under replication, incarnation {initialise_site(new)}")
+        for line in Enlisting(config, sites, [new.name]).add(_tables(sites[donor.name])):
+            print(line)
+        rows = Joining(config, sites, new, donor, options.timeout).run()
+    open_site(config, new)
+    print(f"{new.name}: has {rows:,} rows of {donor.name}, and reads the others' logs from there")
+    print("  next: python -m replication wait --timeout 600, then verify")
+    return 0
+
+
+def _tables(connection: Connection) -> list[str]:
+    rows = connection.execute("SELECT format('%I.%I', nspname, relname) FROM kuroshio.replicated_table").fetchall()
+    return [str(row[0]) for row in rows]

@@ -1,0 +1,123 @@
+"""A site comes back: from a copy of its files, from a dump, from too long an absence, without its slot."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from deploy.local.wan.client import Lines
+from tests.stack.life.growing import ADDED, OLD, daemons
+from tests.stack.proof.load import TABLE, load
+from tests.stack.proof.sites import Sites, until
+from tests.stack.proof.test_broker_loss import damage_and_kill, wipe
+
+SEED = 18
+LINE = f"INSERT INTO {TABLE} (id, author, note) VALUES (gen_random_uuid(), 'us', %s)"
+FENCED = "SELECT state = 'fenced' AND reason LIKE '%rejoin us%' FROM kuroshio.capture"
+
+
+def rejoin(sites: Sites) -> str:
+    done = sites.replication("rejoin", ADDED, "--timeout", "60")
+    assert done.returncode == 0, done.stdout + done.stderr + sites.logs()
+    return done.stdout
+
+
+def copy(source: Path, target: Path) -> None:
+    subprocess.run(["cp", "-a", source, target], check=True)
+
+
+def notes(sites: Sites, site: str) -> set[str]:
+    return {str(note) for (note,) in sites.run(site, f"SELECT note FROM {TABLE} WHERE author = 'us'")}
+
+
+@contextmanager
+def servers_stopped(sites: Sites) -> Iterator[Path]:
+    """Of the third site, whose cluster's folder is given."""
+    programs = [f"{ADDED}-postgres", *daemons(ADDED)]
+    sites.stack.stop(*programs)
+    yield sites.stack.layout.cluster(ADDED)
+    sites.stack.start(*programs)
+    until("the database answers", lambda: sites.value(ADDED, "SELECT true"))
+
+
+def test_a_site_restored_from_a_copy_of_its_files_is_noticed_and_gets_its_lost_rows_back(
+    sites: Sites, tmp_path: Path
+) -> None:
+    """The same system id, the same timeline, positions that are used again; and what people write to it before anybody
+    looks is kept."""
+    sites.run(ADDED, LINE, ("before the backup",))
+    sites.converge(TABLE)
+    with servers_stopped(sites) as cluster:
+        copy(cluster, tmp_path / "backup")
+    gone = sites.value(ADDED, LINE + " RETURNING id", ("deleted since",))
+    sites.run(ADDED, LINE, ("lost",))
+    sites.run(ADDED, f"DELETE FROM {TABLE} WHERE id = %s", (gone,))
+    sites.converge(TABLE)
+    with servers_stopped(sites) as cluster:
+        shutil.rmtree(cluster)
+        copy(tmp_path / "backup", cluster)
+    until("capture is fenced, and says what to do", lambda: sites.value(ADDED, FENCED), 60, sites.logs)
+    sites.run(ADDED, LINE, ("written to the copy",))
+    assert "lost" not in notes(sites, ADDED)
+    with load(Sites(sites.stack, OLD), SEED):
+        said = rejoin(sites)
+    sites.converge(TABLE)
+    for site in sites.names:
+        assert {"before the backup", "lost", "written to the copy"} <= notes(sites, site), said
+        assert "deleted since" not in notes(sites, site)
+    sites.run(ADDED, LINE, ("after all",))
+    sites.wait_and_verify()
+    assert "after all" in notes(sites, OLD[0])
+
+
+def test_a_site_whose_slot_is_lost_sends_again_what_its_log_does_not_hold(sites: Sites) -> None:
+    sites.run(ADDED, LINE, ("sent",))
+    sites.converge(TABLE)
+    sites.stack.stop(f"{ADDED}-capture")
+    sites.run(ADDED, LINE, ("never sent",))
+    sites.run(ADDED, f"UPDATE {TABLE} SET by_us = 7 WHERE author = 'us' AND note = 'sent'")
+    sites.run(ADDED, f"DELETE FROM {TABLE} WHERE author = 'us' AND note = 'before the backup'")
+    sites.run(ADDED, "SELECT pg_drop_replication_slot('kuroshio')")
+    sites.stack.start(f"{ADDED}-capture")
+    until("capture is fenced, and says what to do", lambda: sites.value(ADDED, FENCED), 60, sites.logs)
+    rejoin(sites)
+    sites.converge(TABLE)
+    assert "never sent" in notes(sites, OLD[0])
+    sites.wait_and_verify()
+
+
+def lose_what_it_lacks(sites: Sites) -> None:
+    """The others' slots pass their bound and let go of what the third site has not had; then their logs are lost."""
+    for name in OLD:
+        sites.run(name, "SELECT pg_logical_emit_message(false, 'bulk', repeat('x', 3000000))")
+    gone = "SELECT s.confirmed_flush_lsn > p.lsn + 2000000 FROM pg_replication_slots s, kuroshio.peer_position p"
+    for name in OLD:
+        passed = f"{gone} WHERE slot_name = 'kuroshio' AND reader = %s AND origin = %s"
+        until(f"the slot of {name} lets go", lambda: sites.value(name, passed, (ADDED, name)), 30)  # noqa: B023
+        damage_and_kill(sites.stack, name, wipe)
+    for name in OLD:
+        until(f"the log of {name} is new", lambda: len(sites.value(name, "SELECT lineage FROM kuroshio.site")) > 1, 60)  # noqa: B023
+
+
+def test_a_site_that_was_away_for_longer_than_the_logs_are_kept_is_seeded_again_and_keeps_its_edits(
+    sites: Sites,
+) -> None:
+    row = sites.value("taipei", LINE + " RETURNING id", ("to be deleted",))
+    sites.converge(TABLE)
+    sites.stack.wan.cut(Lines(site=ADDED))
+    sites.run(ADDED, LINE, ("written alone",))
+    sites.run("taipei", f"DELETE FROM {TABLE} WHERE id = %s", (row,))
+    sites.run("taipei", LINE, ("written by the others",))
+    sites.converge(TABLE, sites=OLD)
+    lose_what_it_lacks(sites)
+    sites.stack.wan.heal()
+    stopped = "SELECT count(*) FROM kuroshio.reading WHERE state = 'stopped' AND reason LIKE '%seeded again%'"
+    until("it notices", lambda: sites.value(ADDED, stopped), 90, sites.logs)
+    until("the others have what it wrote", lambda: "written alone" in notes(sites, "taipei"), 60, sites.logs)
+    with load(Sites(sites.stack, OLD), SEED):
+        rejoin(sites)
+    sites.converge(TABLE)
+    sites.wait_and_verify()
+    assert {"written alone", "written by the others"} <= notes(sites, ADDED)
+    assert "to be deleted" not in notes(sites, ADDED)
