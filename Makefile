@@ -10,7 +10,7 @@ local   := $(BIN)/python -m deploy.local
 option   = $(if $($(1)),--$(2) $($(1)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down reset load wan-cut wan-heal wan-shape check format test bench bench-long sim sim-free lock
+.PHONY: help install demo up down reset load wan-cut wan-heal wan-shape check format test bench bench-long chaos sim sim-free lock
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-11s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ bench: install ## the benchmarks, at most 30 minutes; figures in build/bench.jso
 
 bench-long: install ## the long benchmarks, in named parts that can be resumed
 	$(BIN)/python -m tests.bench --long $(ARGS)
+
+chaos: install ## four sites under load while all fails at random: MINUTES=60 SEED=; figures in build/bench.json
+	@$(BIN)/python -m tests.chaos $(call option,MINUTES,minutes) $(call option,SEED,seed)
 
 sim: .venv/installed ## play seeded histories of many sites in memory: SEED=1 STEPS=400 SITES=4 COUNT=1
 	@$(BIN)/python -m tests.simulation $(call option,SEED,seed) $(call option,STEPS,steps) $(call option,SITES,sites) $(call option,COUNT,count)

@@ -65,12 +65,18 @@ class Backlog:
 
     def write_quietly(self, changes: int, per_second: float) -> None:
         """The same mix, spread over time, with an update of what was inserted after each insert."""
+        for _ in self.quietly(changes, per_second):
+            pass
+
+    def quietly(self, changes: int, per_second: float) -> Iterator[int]:
+        """The same, yielding after each change."""
         ids: list[UUID] = []
         for turn in paced(changes, per_second):
             if turn % 2:
                 self.update_one(self._random.choice(ids))
             else:
                 ids.append(self.insert_one())
+            yield turn
 
     def _pipelined(self, statement: sql.Composed, rows: Iterator[tuple[object, ...]]) -> None:
         with self._connection.pipeline() as pipeline, self._connection.cursor() as cursor:

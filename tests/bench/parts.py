@@ -3,8 +3,22 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.bench import catch_up, conflicts, fuzz, large, latency, memory, repair, simulation, stamps, thin, write_cost
+from tests.bench import (
+    catch_up,
+    conflicts,
+    fuzz,
+    large,
+    latency,
+    memory,
+    repair,
+    simulation,
+    stamps,
+    thin,
+    thin_catch_up,
+    write_cost,
+)
 from tests.bench.figures import Measured
+from tests.chaos import run as chaos
 
 
 @dataclass(frozen=True)
@@ -47,5 +61,7 @@ LONG = (
     Part("large-thin", large.THIN_KEYS, large.measure_thin, memory.ROWS, "rows"),
     Part("fuzz", fuzz.KEYS, fuzz.measure, fuzz.INPUTS, "inputs"),
     Part("memory-updates", memory.UPDATE_KEYS, memory.measure_updates, memory.ROWS, "rows"),
+    Part("thin-catch-up", thin_catch_up.KEYS, thin_catch_up.measure, thin_catch_up.CUT_SECONDS, "seconds of a cut"),
+    Part("chaos", chaos.KEYS, chaos.measure, chaos.MINUTES, "minutes"),
 )
 """`make bench-long`: parts that were measured at the present commit are passed over."""

@@ -47,7 +47,7 @@ def test_capture_reads_the_slot_and_keeps_its_record(pair: Pair) -> None:
         own = capturing.identity(session)
         capturing.sample(session)
         capturing.record(session, own.live_lsn, own.packed_lsn, 0, 0, "running")
-        capturing.record_rules(session, "v1")
+        capturing.record_start(session, "v1", ["beta"])
         capturing.record_views(session, [""])
         capturing.record_passage(session, own.number, (1, 2), (1024, 2048), {}, 0)
         capturing.pass_on(session)

@@ -2,9 +2,10 @@
 
 import fcntl
 import socket
+import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from deploy.local.say import Say
@@ -52,13 +53,29 @@ def running_stack(
     limits: str = "",
     skewed: Iterable[str] = (),
     watched: int = 0,
+    disk: str = "",
 ) -> Iterator[Stack]:
-    """A stack that is up; it and its state are gone afterwards, also if it did not come up."""
-    with private_ports() as base_port:
+    """A stack that is up; it and its state are gone afterwards, also if it did not come up.
+
+    With `disk`, for example `2g`, each site lies on a disk of its own of that size, in memory. That takes root.
+    """
+    with private_ports() as base_port, ExitStack() as disks:
         write(folder, sites=sites, base_port=base_port, rules=rules, app=app, rate=rate, watched=watched, limits=limits)
         stack = Stack(load(folder), Say(), skewed=skewed)
         try:
+            for name in sites if disk else ():
+                disks.enter_context(_disk(stack.layout.site(name), disk))
             stack.up(infrastructure_only=infrastructure_only)
             yield stack
         finally:
+            stack.down()
+            disks.close()
             stack.reset()
+
+
+@contextmanager
+def _disk(folder: Path, size: str) -> Iterator[None]:
+    folder.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "kuroshio", folder], check=True)
+    yield
+    subprocess.run(["umount", folder], check=True)

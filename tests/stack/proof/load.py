@@ -6,6 +6,8 @@ the end is known exactly: the last that was acknowledged, or one whose COMMIT wa
 
 import random
 import threading
+import time
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +21,7 @@ from tests.stack.proof.sites import Sites, until
 
 TABLE = "load.item"
 _PACE_SECONDS = 0.01
+_STALL_SECONDS = 0.02
 _DELETED = -1
 
 
@@ -39,7 +42,6 @@ class Ledger:
 
     cells: dict[tuple[UUID, str], list[int]] = field(default_factory=dict)
     acknowledged: int = 0
-    failures: int = 0
 
     def attempt(self, cells: Sequence[tuple[UUID, str]], number: int) -> None:
         for cell in cells:
@@ -51,16 +53,18 @@ class Ledger:
             self.cells[cell] = [number]
 
 
-class User(threading.Thread):
+class Writer(threading.Thread):
     """Writes at one site until stopped; connects again when the site falls."""
 
-    def __init__(self, sites: Sites, site: str, seed: int, stop: threading.Event) -> None:
-        super().__init__(name=f"user of {site}", daemon=True)
-        self._sites, self._site, self._stop_event = sites, site, stop
-        self._random = random.Random(f"{seed} {site}")
-        self._number = seed << 32
-        self._own: list[UUID] = []
-        self.ledger = Ledger()
+    def __init__(self, sites: Sites, site: str, seed: int, stop: threading.Event, pace_seconds: float) -> None:
+        super().__init__(name=f"{type(self).__name__} of {site}", daemon=True)
+        self.site = site
+        self._sites, self._stop_event, self._pace_seconds = sites, stop, pace_seconds
+        self._random = random.Random(f"{seed} {self.name}")
+        self._since: float | None = None
+        self.failures = 0
+        self.stalls: list[tuple[float, float]] = []
+        """When (`time.monotonic`) a write that took long was first tried, and when one was done."""
         self.fault: BaseException | None = None
 
     def run(self) -> None:
@@ -73,12 +77,34 @@ class User(threading.Thread):
 
     def _write_until_it_falls(self) -> None:
         try:
-            with self._sites.connect(self._site) as connection:
-                while not self._stop_event.wait(_PACE_SECONDS):
+            with self._sites.connect(self.site) as connection:
+                while not self._stop_event.wait(self._pace_seconds):
+                    self._since = self._since or time.monotonic()
                     self._write(connection)
+                    self._done()
         except psycopg.OperationalError:
-            self.ledger.failures += 1
+            self.failures += 1
             self._stop_event.wait(0.1)
+
+    def _done(self) -> None:
+        began, now = self._since or 0.0, time.monotonic()
+        self._since = None
+        if now - began > _STALL_SECONDS:
+            self.stalls.append((began, now))
+
+    @abstractmethod
+    def _write(self, connection: psycopg.Connection[Any]) -> None:
+        """One write of what this one writes."""
+
+
+class User(Writer):
+    """Writes numbers of its own, and keeps a ledger of them."""
+
+    def __init__(self, sites: Sites, site: str, seed: int, stop: threading.Event, pace_seconds: float) -> None:
+        super().__init__(sites, site, seed, stop, pace_seconds)
+        self._number = seed << 32
+        self._own: list[UUID] = []
+        self.ledger = Ledger()
 
     def _write(self, connection: psycopg.Connection[Any]) -> None:
         self._number += 1
@@ -93,13 +119,13 @@ class User(threading.Thread):
     def _insert_rows(self, connection: psycopg.Connection[Any]) -> None:
         """One to three rows in one transaction."""
         keys = [UUID(int=self._random.getrandbits(128)) for _ in range(self._random.randint(1, 3))]
-        cells = [(key, f"by_{self._site}") for key in keys]
+        cells = [(key, f"by_{self.site}") for key in keys]
         self.ledger.attempt(cells, self._number)
         with connection.transaction():
             for key in keys:
                 connection.execute(
-                    f"INSERT INTO {TABLE} (id, author, note, by_{self._site}) VALUES (%s, %s, %s, %s)",
-                    (key, self._site, "字" * self._random.randint(0, 40), self._number),
+                    f"INSERT INTO {TABLE} (id, author, note, by_{self.site}) VALUES (%s, %s, %s, %s)",
+                    (key, self.site, "字" * self._random.randint(0, 40), self._number),
                 )
         self.ledger.acknowledge(cells, self._number)
         self._own += keys
@@ -112,9 +138,9 @@ class User(threading.Thread):
         ).fetchone()
         if row is None:
             return
-        cells = [(row[0], f"by_{self._site}")]
+        cells = [(row[0], f"by_{self.site}")]
         self.ledger.attempt(cells, self._number)
-        done = connection.execute(f"UPDATE {TABLE} SET by_{self._site} = %s WHERE id = %s", (self._number, row[0]))
+        done = connection.execute(f"UPDATE {TABLE} SET by_{self.site} = %s WHERE id = %s", (self._number, row[0]))
         if done.rowcount:
             self.ledger.acknowledge(cells, self._number)
 
@@ -123,7 +149,7 @@ class User(threading.Thread):
         key = UUID(int=self._random.getrandbits(128))
         cells = [(key, "deleted")]
         self.ledger.attempt(cells, 1)
-        connection.execute(f"INSERT INTO {TABLE} (id, author, note) VALUES (%s, %s, 'doomed')", (key, self._site))
+        connection.execute(f"INSERT INTO {TABLE} (id, author, note) VALUES (%s, %s, 'doomed')", (key, self.site))
         self.ledger.acknowledge(cells, 1)
         self.ledger.attempt(cells, _DELETED)
         connection.execute(f"DELETE FROM {TABLE} WHERE id = %s", (key,))
@@ -133,10 +159,10 @@ class User(threading.Thread):
 class Load:
     """Users at all sites; the block's end stops them."""
 
-    def __init__(self, sites: Sites, seed: int) -> None:
+    def __init__(self, sites: Sites, seed: int, pace_seconds: float = _PACE_SECONDS) -> None:
         self._sites = sites
         self._stop = threading.Event()
-        self.users = {name: User(sites, name, seed, self._stop) for name in sites.names}
+        self.users = {name: User(sites, name, seed, self._stop, pace_seconds) for name in sites.names}
 
     def __enter__(self) -> Self:
         for user in self.users.values():
@@ -161,10 +187,11 @@ class Load:
                 f"{name}: only {user.ledger.acknowledged} writes were acknowledged"
             )
         for site in at or self._sites.names:
-            lost = list(self._lost(site))
+            lost = list(self.lost(site))
             assert not lost, f"{site} lost {len(lost)} acknowledged cells, for example {lost[:5]}"
 
-    def _lost(self, site: str) -> Iterator[tuple[str, UUID, str, object, list[int]]]:
+    def lost(self, site: str) -> Iterator[tuple[str, UUID, str, object, list[int]]]:
+        """What this site does not show as it was acknowledged: author, row, column, what stands there, what may."""
         columns = [f"by_{name}" for name in self._sites.names]
         rows = {
             key: dict(zip(columns, numbers, strict=True))
@@ -183,8 +210,8 @@ class Load:
 
 
 @contextmanager
-def load(sites: Sites, seed: int) -> Iterator[Load]:
+def load(sites: Sites, seed: int, pace_seconds: float = _PACE_SECONDS) -> Iterator[Load]:
     """A load that has begun at every site."""
-    with Load(sites, seed) as running:
+    with Load(sites, seed, pace_seconds) as running:
         until("every site's user writes", lambda: all(count > 2 for count in running.acknowledged.values()))
         yield running

@@ -60,10 +60,10 @@ class Sites:
         for site in self.names:
             self.run(site, query)
 
-    def replication(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    def replication(self, *arguments: str, seconds: float = 120) -> "subprocess.CompletedProcess[str]":
         """A command of `python -m replication`."""
         command = [sys.executable, "-m", "replication", *arguments, "--config", str(self.stack.config.directory)]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=seconds, check=False)
 
     def add_tables(self, *names: str) -> None:
         done = self.replication("add-table", *names)
@@ -128,10 +128,10 @@ class Sites:
 
 @contextmanager
 def running_sites(
-    folder: Path, names: Sequence[str], rules: str = "", create: str = "", *, skewed: Iterable[str] = ()
+    folder: Path, names: Sequence[str], rules: str = "", create: str = "", *, skewed: Iterable[str] = (), disk: str = ""
 ) -> Iterator[Sites]:
     """Sites that are up, with the tables that the rules name, as `create` makes them, under replication."""
-    with running_stack(folder, sites=names, rules=rules, skewed=skewed) as stack:
+    with running_stack(folder, sites=names, rules=rules, skewed=skewed, disk=disk) as stack:
         sites = Sites(stack)
         if rules:
             sites.everywhere(create)

@@ -49,6 +49,6 @@ def test_nothing_is_lost_and_all_are_equal_wherever_programs_are_killed(sites: S
     for killer in killers:
         assert killer.fault is None, f"{killer.name}: {killer.fault!r}"
     assert {killer.name.split()[-1]: killer.killed.total() for killer in killers} == KILLS
-    assert sum(user.ledger.failures for user in running.users.values()) > 10, "no user noticed a killed PostgreSQL"
+    assert sum(user.failures for user in running.users.values()) > 10, "no user noticed a killed PostgreSQL"
     sites.converge(TABLE, seconds=120)
     running.require_kept(least=300)
