@@ -89,7 +89,7 @@ class _Layout:
         yield from self._endpoint("database", number, user="postgres", secret=f"{name}.postgres")
         yield _line("name", self.database)
         yield "[database.roles]"
-        for role in ("capture", "apply", "ops", "read"):
+        for role in ("capture", "apply", "control", "ops", "read"):
             yield _line(role, str(self.state / "secrets" / f"{name}.{role}"))
         yield from self._endpoint("broker", 100 + number, user="kuroshio", secret=f"{name}.broker")
         yield _line("tls_port", self.base_port + 130 + number)

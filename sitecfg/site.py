@@ -31,7 +31,7 @@ Language = Literal["zh-hant", "zh-hans", "en"]
 Languages = Annotated[tuple[Language, ...], BeforeValidator(as_tuple), AfterValidator(_languages), Field(min_length=1)]
 
 
-Role = Literal["capture", "apply", "ops", "read"]
+Role = Literal["capture", "apply", "control", "ops", "read"]
 
 
 class Database(Table):

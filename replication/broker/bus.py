@@ -7,10 +7,13 @@
 4. A letter is bytes to kombu. It can also unpack bodies, before anybody has looked at a signature: it is told not to.
 """
 
+import ssl
 import time
+from ast import literal_eval
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn, TypeVar
+from urllib.parse import parse_qs
 
 from amqp.exceptions import AMQPError
 from kombu import Connection, Consumer, Exchange, Message, Producer, Queue, compression
@@ -25,6 +28,7 @@ Answer = Callable[[bytes], bytes | None]
 
 _CONNECT_SECONDS = 10.0
 _WRITE_SECONDS = 20.0
+_GOODBYE_SECONDS = 0.1
 _HEARTBEAT_SECONDS = 60
 _TURN_SECONDS = 1.0
 _AT_ONCE = 8
@@ -49,12 +53,29 @@ for _content_type in compression.encoders():
 def _connection(url: str, seconds: float = _CONNECT_SECONDS) -> Connection:
     bounds = {"read_timeout": _WRITE_SECONDS, "write_timeout": _WRITE_SECONDS}
     options = {"polling_interval": 0.01} if url.startswith("memory:") else bounds
-    return Connection(url, connect_timeout=seconds, heartbeat=_HEARTBEAT_SECONDS, transport_options=options)
+    address, _, query = url.partition("?")
+    tls = _tls(parse_qs(query)["ssl_options"][0]) if query else None
+    return Connection(
+        address, connect_timeout=seconds, heartbeat=_HEARTBEAT_SECONDS, transport_options=options, ssl=tls
+    )
+
+
+def _tls(options: str) -> dict[str, Any]:
+    """As pika reads them from the address; whoever answers must prove that it is the site."""
+    return {**literal_eval(options), "cert_reqs": ssl.CERT_REQUIRED}
 
 
 def _open(connection: Connection) -> None:
     """Try once: the caller knows when to try again."""
     connection.ensure_connection(max_retries=0, reraise_as_library_errors=False)
+
+
+def _drop(connection: Connection) -> None:
+    """Leave a line on which nobody may answer: TLS would wait for the answer to its goodbye."""
+    sock = getattr(getattr(connection, "_connection", None), "sock", None)
+    if sock is not None:
+        sock.settimeout(_GOODBYE_SECONDS)
+    connection.collect()
 
 
 def _exchange(site: str) -> Exchange:
@@ -132,7 +153,7 @@ class Line:
         except _FAULTS as fault:
             connection, self._connection = self._connection, None
             if connection is not None:
-                connection.collect()
+                _drop(connection)
             raise BrokerUnavailable(late if isinstance(fault, TimeoutError) else _words(fault)) from fault
 
 

@@ -1,7 +1,7 @@
 """The control daemon: answers its peers in one thread, and looks after this site's own questions in another.
 
-It is a program of its own. What it reads from peers never reaches the process that may write rows, and whatever it is
-busy with, changes go on being captured and applied.
+It is a program of its own, in a role of its own. What it reads from peers never reaches the process that may write
+rows, and whatever it is busy with, changes go on being captured and applied.
 """
 
 import threading
@@ -49,7 +49,7 @@ def run(config: Config, site: Site) -> None:
 
 
 def _connect(site: Site, name: str) -> Connection:
-    connection = connect(site.dsn(), name=name)
+    connection = connect(site.dsn("control"), name=name)
     register(connection)
     return connection
 

@@ -3,6 +3,7 @@
 --
 --   kuroshio_capture   the capture daemon: reads the WAL and what is under replication; writes its own record alone
 --   kuroshio_apply     the apply daemon: writes the replicated tables, under the replication origin, and what it keeps of them
+--   kuroshio_control   the control daemon: reads the replicated tables; writes what it found, and what is to be sent again
 --   kuroshio_ops       who watches: reads all that is kept, the server's statistics; settles what was set aside
 --   kuroshio_read      who asks questions: reads the replicated tables and the state of replication
 --   app                the application, where there is one: owns its tables, reads the state of replication
@@ -11,7 +12,7 @@ DO $$
 DECLARE
     name text;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['kuroshio_capture', 'kuroshio_apply', 'kuroshio_ops', 'kuroshio_read'] LOOP
+    FOREACH name IN ARRAY ARRAY['kuroshio_capture', 'kuroshio_apply', 'kuroshio_control', 'kuroshio_ops', 'kuroshio_read'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN EXECUTE format('CREATE ROLE %I NOLOGIN', name); END IF;
     END LOOP;
     IF NOT (SELECT rolreplication FROM pg_roles WHERE rolname = 'kuroshio_capture') THEN
@@ -28,7 +29,7 @@ END $$;
 
 -- Everybody who writes needs the triggers' functions.
 GRANT USAGE ON SCHEMA kuroshio TO PUBLIC;
-GRANT SELECT ON ALL TABLES IN SCHEMA kuroshio TO kuroshio_capture, kuroshio_apply, kuroshio_ops, kuroshio_read;
+GRANT SELECT ON ALL TABLES IN SCHEMA kuroshio TO kuroshio_capture, kuroshio_apply, kuroshio_control, kuroshio_ops, kuroshio_read;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA kuroshio TO kuroshio_capture, kuroshio_apply;
 GRANT pg_read_all_stats TO kuroshio_capture, kuroshio_apply;    -- who else is at work decides when a delete is settled
 
@@ -46,15 +47,20 @@ GRANT SET ON PARAMETER session_replication_role, deadlock_timeout TO kuroshio_ap
 GRANT EXECUTE ON FUNCTION pg_replication_origin_create(text), pg_replication_origin_session_setup(text),
     pg_replication_origin_session_is_setup() TO kuroshio_apply;
 
+GRANT INSERT, UPDATE, DELETE ON kuroshio.verification, kuroshio.divergent, kuroshio.letters TO kuroshio_control;
+GRANT INSERT ON kuroshio.moved TO kuroshio_control;
+GRANT UPDATE (number) ON kuroshio.fence TO kuroshio_control;
+GRANT EXECUTE ON FUNCTION kuroshio.ask_verification(text) TO kuroshio_apply, kuroshio_ops;
+
 GRANT pg_monitor TO kuroshio_ops;
 GRANT INSERT, UPDATE, DELETE ON kuroshio.parked TO kuroshio_ops;
 
 -- What the roles may do with a table that is under replication.
 CREATE OR REPLACE FUNCTION kuroshio.grant_table(schema_name text, table_name text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    EXECUTE format('GRANT USAGE ON SCHEMA %I TO kuroshio_capture, kuroshio_apply, kuroshio_read', schema_name);
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO kuroshio_capture, kuroshio_apply, kuroshio_control, kuroshio_read', schema_name);
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I.%I TO kuroshio_apply', schema_name, table_name);
-    EXECUTE format('GRANT SELECT ON %I.%I TO kuroshio_read', schema_name, table_name);
+    EXECUTE format('GRANT SELECT ON %I.%I TO kuroshio_control, kuroshio_read', schema_name, table_name);
 END $$;
 REVOKE EXECUTE ON FUNCTION kuroshio.grant_table FROM PUBLIC;
 SELECT kuroshio.grant_table(nspname, relname) FROM kuroshio.replicated_table

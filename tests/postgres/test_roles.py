@@ -8,10 +8,15 @@ import pytest
 from psycopg.errors import InsufficientPrivilege
 
 from replication.initialising import initialise_site
-from replication.postgres import applying, capturing, tombstones
+from replication.postgres import applying, capturing, tombstones, verifications
 from replication.postgres.connect import Connection, connect
 from replication.postgres.install import REPLICATION_SET
+from replication.postgres.parameters import register
 from replication.postgres.slot import SlotStream
+from replication.postgres.verifications import Cycle, Outcome
+from replication.repair.serving import Resending
+from replication.verify.between import enlisted, shape_of
+from replication.verify.serving import Tables
 from sitecfg import Config
 from sitecfg.site import Role
 from tests.postgres.servers import Pair
@@ -75,6 +80,26 @@ def test_apply_writes_replicated_rows_under_the_origin_that_is_not_captured(pair
     assert pair.run(pair.alpha, "SELECT FROM kuroshio.tombstone WHERE relname = 'held'") == []
 
 
+def test_control_compares_keeps_what_it_found_and_has_rows_sent_again(pair: Pair) -> None:
+    with working_as(pair, "control") as session:
+        register(session)
+        site, table = pair.config.sites["alpha"], enlisted(session, ("public", "held"))
+        services = Tables(session, pair.config, site)
+        asked = {"rules": pair.config.rules.version, "shape": shape_of(table), "dropped": [], "scope": 0}
+        said = services.parts("beta", {**asked, "table": ["public", "held"], "asks": [[None, None, 10, 10]]})
+        assert said["replies"][0][0][0][1] == 1, "rows"
+        services.positions("beta", {"fence": True})
+        resend = {"table": ["public", "held"], "keys": [["1"]], "by": "chen"}
+        assert Resending(session, pair.config).resend("beta", resend) == {"sent": 1}
+        verifications.begin(session, "beta", table.qualified)
+        verifications.end(session, "beta", table.qualified, Outcome(1, 1, [("1",)], False, ""))
+        verifications.next_due(session, ["beta"], Cycle(24))
+        verifications.count_letter(session, "beta", "")
+    pair.run(
+        pair.alpha, "DELETE FROM kuroshio.moved; DELETE FROM kuroshio.divergent; DELETE FROM kuroshio.verification"
+    )
+
+
 def test_ops_settles_what_was_set_aside_and_sees_who_is_at_work(pair: Pair) -> None:
     with working_as(pair, "ops") as session:
         session.execute("UPDATE kuroshio.parked SET tries = 0")
@@ -122,6 +147,15 @@ BEYOND: dict[Role, tuple[str, ...]] = {
         "UPDATE kuroshio.capture SET live_lsn = '0/0'",
         "UPDATE kuroshio.site SET incarnation = 'other'",
         "SELECT pg_replication_origin_drop('kuroshio')",
+    ),
+    "control": (
+        f"UPDATE {TABLE} SET note = 'compared'",
+        "DELETE FROM kuroshio.tombstone",
+        "DELETE FROM kuroshio.moved",
+        "UPDATE kuroshio.position SET lsn = '0/0'",
+        "SET session_replication_role = replica",
+        "SELECT pg_replication_origin_create('mine')",
+        "SELECT pg_drop_replication_slot('kuroshio')",
     ),
     "ops": (
         f"SELECT FROM {TABLE}",
