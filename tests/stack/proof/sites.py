@@ -127,10 +127,16 @@ class Sites:
 
 @contextmanager
 def running_sites(
-    folder: Path, names: Sequence[str], rules: str = "", create: str = "", *, skewed: Iterable[str] = ()
+    folder: Path,
+    names: Sequence[str],
+    rules: str = "",
+    create: str = "",
+    *,
+    skewed: Iterable[str] = (),
+    watched: int = 0,
 ) -> Iterator[Sites]:
     """Sites that are up, with the tables that the rules name, as `create` makes them, under replication."""
-    with running_stack(folder, sites=names, rules=rules, skewed=skewed) as stack:
+    with running_stack(folder, sites=names, rules=rules, skewed=skewed, watched=watched) as stack:
         sites = Sites(stack)
         if rules:
             sites.everywhere(create)
