@@ -46,6 +46,12 @@ class Stack:
         return self.config.site(name)
 
     @property
+    def watchers(self) -> list[str]:
+        """The programs that watch, where something does: the sites go on without them."""
+        every = programs(self.config, self.layout, self._skewed)
+        return [one.name for one in every if one.name.endswith("-exporter") or one.name in watching.WATCHERS]
+
+    @property
     def wan(self) -> WanClient:
         return WanClient(local_of(self.config).wan_control, self.config.sites)
 
@@ -127,10 +133,7 @@ class Stack:
 
     def _start_watching(self) -> None:
         """Last, so that nothing is missed which is only not started yet; nobody waits for it."""
-        watchers = [
-            name for name in self.supervisor.states() if name.endswith("-exporter") or name in watching.WATCHERS
-        ]
-        self.supervisor.start_programs(watchers)
+        self.supervisor.start_programs(self.watchers)
 
     def _await_web(self, site: Site) -> None:
         wait_until(f"the web node of {site.name} answers", lambda: _serves(site), DAEMON_SECONDS)

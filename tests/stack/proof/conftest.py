@@ -9,11 +9,13 @@ from deploy.local.supervisor import RUNNING
 from tests.stack.proof.sites import Sites, running_sites, until
 
 FOUR = ("taipei", "kaohsiung", "shanghai", "us")
+HURRY = 15
 
 
 @pytest.fixture(scope="package")
 def four_sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
-    with running_sites(tmp_path_factory.mktemp("proof"), FOUR) as sites:
+    with running_sites(tmp_path_factory.mktemp("proof"), FOUR, watched=HURRY) as sites:
+        sites.stack.stop(*sites.stack.watchers)
         yield sites
 
 

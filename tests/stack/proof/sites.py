@@ -128,10 +128,17 @@ class Sites:
 
 @contextmanager
 def running_sites(
-    folder: Path, names: Sequence[str], rules: str = "", create: str = "", *, skewed: Iterable[str] = (), disk: str = ""
+    folder: Path,
+    names: Sequence[str],
+    rules: str = "",
+    create: str = "",
+    *,
+    skewed: Iterable[str] = (),
+    watched: int = 0,
+    disk: str = "",
 ) -> Iterator[Sites]:
     """Sites that are up, with the tables that the rules name, as `create` makes them, under replication."""
-    with running_stack(folder, sites=names, rules=rules, skewed=skewed, disk=disk) as stack:
+    with running_stack(folder, sites=names, rules=rules, skewed=skewed, watched=watched, disk=disk) as stack:
         sites = Sites(stack)
         if rules:
             sites.everywhere(create)
