@@ -101,11 +101,14 @@ def _add_lives(command: Command) -> None:
     joining.add_argument("name", metavar="SITE")
     rejoining = command("rejoin", "bring back a site that was restored, was away for too long, or lost its slot")
     rejoining.add_argument("name", metavar="SITE")
+    leaving = command("remove-site", "let a site leave, before and after it is taken out of the configuration")
+    leaving.add_argument("name", metavar="SITE")
+    leaving.add_argument("--lost", action="store_true", help="it is gone already: keep what the others have of it")
     for made in (joining, rejoining):
         made.add_argument(
             "--from", dest="donor", metavar="DONOR", help="seed it from this site; else from one that fits"
         )
-    for made in (joining, rejoining):
+    for made in (joining, rejoining, leaving):
         made.add_argument(
             "--timeout", type=_seconds, default=3600.0, metavar="S", help="how long the others may be behind (3600)"
         )

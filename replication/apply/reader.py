@@ -271,7 +271,7 @@ class Reader(threading.Thread):
         raise self._whence.again(
             offset,
             f"the log of {self._link.origin} begins at {format_lsn(header.from_lsn)}; missing here:"
-            f" ({format_lsn(self._lsn)}, {format_lsn(header.from_lsn)}]: what follows must be seeded again",
+            f" ({format_lsn(self._lsn)}, {format_lsn(header.from_lsn)}]",
         )
 
     def _lacks(self, attempt: int, missing: str) -> None:

@@ -94,6 +94,8 @@ def check_identity(connection: Connection, own: Identity, kept_outside: Collecti
     """Return the slot's confirmed position, or raise :class:`FencedError`. ``fenced``: what is noted outside."""
     if fenced:
         raise RestoredError(fenced)
+    if not capturing.has_node(connection):
+        raise RestoredError(f"the database was restored from a dump. {_REJOIN.format(own.name)}")
     if own.incarnation not in kept_outside:
         raise FencedError(
             f"the database says incarnation {own.incarnation}, the file beside the keys says"

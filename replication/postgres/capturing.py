@@ -72,6 +72,12 @@ def slot_confirmed(connection: Connection) -> int | None:
     return parse_lsn(str(row[0])) if row else None
 
 
+def has_node(connection: Connection) -> bool:
+    """Is pglogical set up here? Its tables are in a copy of the files, and not in a dump."""
+    known = connection.execute("SELECT to_regclass('pglogical.local_node') IS NOT NULL").fetchone() == (True,)
+    return known and connection.execute("SELECT FROM pglogical.local_node").fetchone() is not None
+
+
 def flushed(connection: Connection) -> int:
     """The WAL position on disk."""
     row = connection.execute("SELECT pg_current_wal_flush_lsn()::text").fetchone()

@@ -27,7 +27,7 @@ CREATE OR REPLACE FUNCTION kuroshio.refuse_write() RETURNS trigger LANGUAGE plpg
 BEGIN
     IF EXISTS (SELECT FROM kuroshio.closed) THEN
         RAISE EXCEPTION 'this site is being seeded: nothing can be written here until that is done'
-            USING HINT = 'Write at another site, or wait: python -m replication status shows how it goes.', ERRCODE = 'read_only_sql_transaction';
+            USING HINT = 'Write at another site, or wait until it is done.', ERRCODE = 'read_only_sql_transaction';
     END IF;
     RETURN NULL;
 END $$;

@@ -40,7 +40,9 @@ class SlotStream:
         self._connection.nonblocking = 0
         result = self._connection.exec_(command)
         if result.status != pq.ExecStatus.COPY_BOTH:
-            raise TransientError(f"the slot cannot be read: {result.get_error_message()}")
+            reason = result.get_error_message()
+            self._connection.finish()  # what is raised keeps this object, and the server has few such connections
+            raise TransientError(f"the slot cannot be read: {reason}")
         self._connection.nonblocking = 1
 
     def fileno(self) -> int:

@@ -56,7 +56,9 @@ def diagnose(log: "Log") -> list[Fault]:
     keys, by its log, and by what its peers know."""
     connection = log.sites[log.site.name]
     own = capturing.identity(connection)
-    if own.incarnation not in kept_incarnations(log.site) or fenced(log.site) or log.is_ahead(own):
+    if own.incarnation not in kept_incarnations(log.site) or fenced(log.site):
+        return [Fault.RESTORED]
+    if not capturing.has_node(connection) or log.is_ahead(own):
         return [Fault.RESTORED]
     found = list[Fault]()
     confirmed = capturing.slot_confirmed(connection)

@@ -10,11 +10,11 @@ from tests.simulation.world import Node
 STEPS = 300
 
 
-@pytest.mark.parametrize("first", range(0, 200, 50))
+@pytest.mark.parametrize("first", [0, 40])
 def test_histories_with_seeded_and_restored_sites_converge(first: int) -> None:
-    done = [Lives(seed).play(STEPS).done for seed in range(first, first + 50)]
+    done = [Lives(seed).play(STEPS).done for seed in range(first, first + 40)]
     for kind in ("reseed", "restore"):
-        assert sum(counts[kind] for counts in done) > 20, "it was hardly ever so"
+        assert sum(counts[kind] for counts in done) > 10, "it was hardly ever so"
 
 
 class IsSeededByAnybody(SeededNode):

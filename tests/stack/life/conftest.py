@@ -39,6 +39,7 @@ def two_sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
 @pytest.fixture
 def sites(two_sites: Sites) -> Iterator[Sites]:
     """All three, equal."""
+    until("the third site's database answers", lambda: two_sites.value(ADDED, "SELECT true"))
     if two_sites.value(ADDED, "SELECT to_regclass('kuroshio.site') IS NULL"):
         add(two_sites)
     with closing(Sites(two_sites.stack)) as whole:

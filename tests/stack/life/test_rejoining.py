@@ -6,7 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
+from psycopg import sql
+
 from deploy.local.wan.client import Lines
+from sitecfg import Site
 from tests.stack.life.growing import ADDED, OLD, daemons
 from tests.stack.proof.load import TABLE, load
 from tests.stack.proof.sites import Sites, until
@@ -71,6 +75,45 @@ def test_a_site_restored_from_a_copy_of_its_files_is_noticed_and_gets_its_lost_r
     assert "after all" in notes(sites, OLD[0])
 
 
+def put_aside(site: Site) -> None:
+    """An empty database in the place of the site's, which is renamed: DROP DATABASE would wait for pglogical's
+    supervisor, in vain."""
+    name = sql.Identifier(site.database.name)
+    away = sql.SQL("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s")
+
+    def rename() -> bool:
+        with psycopg.connect(site.dsn(), dbname="postgres", autocommit=True) as server:
+            server.execute(away, (site.database.name,))
+            server.execute(sql.SQL("ALTER DATABASE {} RENAME TO put_aside").format(name))
+            server.execute(sql.SQL("CREATE DATABASE {}").format(name))
+            return True
+
+    until("nobody is in the database", rename)
+
+
+def test_a_site_restored_from_a_dump_gets_its_lost_rows_back(sites: Sites, tmp_path: Path) -> None:
+    """Into a database that knows no slot and nothing of pglogical."""
+    dump, site = tmp_path / "us.dump", sites.stack.site(ADDED)
+    sites.run(ADDED, LINE, ("before the dump",))
+    sites.converge(TABLE)
+    subprocess.run(["pg_dump", "-Fc", "-f", dump, site.dsn()], check=True)
+    sites.run(ADDED, LINE, ("lost after the dump",))
+    sites.converge(TABLE)
+    sites.stack.stop(*daemons(ADDED))
+    sites.run(ADDED, "SELECT pg_drop_replication_slot('kuroshio')")
+    sites.close()
+    put_aside(site)
+    subprocess.run(["pg_restore", "--exit-on-error", "-d", site.dsn(), dump], check=True)
+    sites.stack.start(*daemons(ADDED))
+    until("capture is fenced, and says what to do", lambda: sites.value(ADDED, FENCED), 60, sites.logs)
+    rejoin(sites)
+    sites.converge(TABLE)
+    assert {"before the dump", "lost after the dump"} <= notes(sites, ADDED)
+    sites.run(ADDED, LINE, ("after the dump",))
+    sites.wait_and_verify()
+    assert "after the dump" in notes(sites, OLD[0])
+
+
 def test_a_site_whose_slot_is_lost_sends_again_what_its_log_does_not_hold(sites: Sites) -> None:
     sites.run(ADDED, LINE, ("sent",))
     sites.converge(TABLE)
@@ -115,7 +158,7 @@ def test_a_site_that_was_away_for_longer_than_the_logs_are_kept_is_seeded_again_
     stopped = "SELECT count(*) FROM kuroshio.reading WHERE state = 'stopped' AND reason LIKE '%seeded again%'"
     until("it notices", lambda: sites.value(ADDED, stopped), 90, sites.logs)
     until("the others have what it wrote", lambda: "written alone" in notes(sites, "taipei"), 60, sites.logs)
-    with load(Sites(sites.stack, OLD), SEED):
+    with load(Sites(sites.stack, OLD), SEED + 1):
         rejoin(sites)
     sites.converge(TABLE)
     sites.wait_and_verify()
