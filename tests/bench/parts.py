@@ -3,7 +3,20 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.bench import catch_up, conflicts, fuzz, large, latency, memory, repair, simulation, stamps, thin, write_cost
+from tests.bench import (
+    catch_up,
+    conflicts,
+    fuzz,
+    large,
+    latency,
+    memory,
+    page,
+    repair,
+    simulation,
+    stamps,
+    thin,
+    write_cost,
+)
 from tests.bench.figures import Measured
 
 
@@ -25,6 +38,7 @@ SHORT = (
     Part("thin", thin.KEYS, thin.measure, thin.CHANGES, "changes"),
     Part("write-cost", write_cost.KEYS, write_cost.measure, write_cost.SECONDS, "seconds a run"),
     Part("memory", memory.KEYS, memory.measure, memory.ROWS, "rows"),
+    Part("page", page.KEYS, page.measure, page.VISITS, "visits"),
     Part("conflicts", conflicts.KEYS, conflicts.measure, conflicts.CHANGES, "changes"),
 )
 """`make bench`: within 30 minutes."""
