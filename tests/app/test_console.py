@@ -114,6 +114,7 @@ def test_positions_tell_up_to_where_and_of_which_log(log_in: LogIn) -> None:
     assert "0/1000" in page
     assert "f00dfeedf00dfeed" in page
     assert "+0.02 s" in page
+    assert "1 s ago" in page, "and when that was heard"
 
 
 def series(*lags: float | None, state: str = "up") -> Series:

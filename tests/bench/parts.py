@@ -10,6 +10,7 @@ from tests.bench import (
     large,
     latency,
     memory,
+    page,
     repair,
     simulation,
     stamps,
@@ -39,6 +40,7 @@ SHORT = (
     Part("thin", thin.KEYS, thin.measure, thin.CHANGES, "changes"),
     Part("write-cost", write_cost.KEYS, write_cost.measure, write_cost.SECONDS, "seconds a run"),
     Part("memory", memory.KEYS, memory.measure, memory.ROWS, "rows"),
+    Part("page", page.KEYS, page.measure, page.VISITS, "visits"),
     Part("conflicts", conflicts.KEYS, conflicts.measure, conflicts.CHANGES, "changes"),
 )
 """`make bench`: within 30 minutes."""

@@ -1,8 +1,5 @@
 """Two whole sites, a person, and Chromium as that person's browser at either of them."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from deploy.local.stack import Stack
+from tests.stack.accounts import PASSWORD, add_user
 from tests.stack.stack import running_stack
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -17,23 +15,7 @@ CONTACT = '[table."public.customers_contact"]\n'
 FALLS = 'parent.customers_contact_customer_id_b9afc0da_fk_customers_customer_id = "falls"\n'
 RULES = (ROOT / "sitecfg" / "rules" / "crm.toml").read_text().replace(CONTACT, CONTACT + FALLS)
 """The CRM's own; and a contact goes with its customer, so that there is one such reference."""
-PASSWORD = "a long pass phrase"
 WAIT_MS = 30_000
-
-
-def manage(stack: Stack, site: str, *arguments: str) -> None:
-    """Run a command of the application at a site."""
-    environment = {**os.environ, "KUROSHIO_CONFIG": str(stack.config.directory), "KUROSHIO_SITE": site}
-    command = [sys.executable, "app/manage.py", *arguments]
-    subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=120, stdout=subprocess.DEVNULL)
-
-
-def add_user(stack: Stack, site: str, name: str, display_name: str, role: str = "staff") -> None:
-    """Somebody can log in; the row travels from that site."""
-    secret = stack.config.directory / "password"
-    secret.touch(mode=0o600)
-    secret.write_text(PASSWORD + "\n")
-    manage(stack, site, "add_user", name, "--name", display_name, "--role", role, "--password-file", str(secret))
 
 
 @pytest.fixture(scope="package")

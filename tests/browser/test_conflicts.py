@@ -5,9 +5,10 @@ from playwright.sync_api import Page, expect
 
 from deploy.local.stack import Stack
 from deploy.local.wan.client import Lines
-from tests.browser.conftest import OpenAt, add_user
+from tests.browser.conftest import OpenAt
 from tests.browser.test_travelling import create_customer
 from tests.browser.waiting import visit_until, visit_until_shown
+from tests.stack.accounts import add_user
 
 OPEN = "/conflicts?state=open"
 

@@ -4,8 +4,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from deploy.local.stack import Stack
-from tests.browser.conftest import OpenAt, manage
+from tests.browser.conftest import OpenAt
 from tests.browser.test_travelling import create_customer
+from tests.stack.accounts import manage
 
 PAGES = [
     "/",

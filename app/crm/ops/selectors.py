@@ -66,10 +66,26 @@ def get_ways() -> list[Way]:
     return [(origin, reader) for origin in config().sites for reader in config().sites if origin != reader]
 
 
-def get_positions() -> tuple[SiteView | None, Mapping[str, Any], Mapping[str, Mapping[str, Any]]]:
+@dataclass(frozen=True)
+class Place:
+    """Where this site stands with an origin, and how long ago that was heard."""
+
+    origin: str
+    at: Mapping[str, Any]
+    heard_seconds: float | None
+
+
+def get_positions() -> tuple[SiteView | None, Mapping[str, Any], list[Place]]:
     """This site, its own log, and where it stands with each origin."""
     view = get_view()
-    return (view, *read_details(database())) if view else (None, {}, {})
+    if view is None:
+        return None, {}, []
+    own, origins = read_details(database())
+    return view, own, [Place(origin, at, _seconds(view, at["heard_at"])) for origin, at in origins.items()]
+
+
+def _seconds(view: SiteView, then: datetime | None) -> float | None:
+    return None if then is None else (view.now - then).total_seconds()
 
 
 def get_counts() -> dict[str, int]:
