@@ -1,7 +1,8 @@
 """What all tests share: the Hypothesis profile, what a log may say, and which of several workers runs what.
 
-Fixtures stand in the folder of their kind. A folder is one worker's, so that what its tests share is started once. The
-tests on whole sites come last and one after another: they look at the clock, and fill the machine by themselves.
+Fixtures stand in the folder of their kind. A folder is one worker's, so that what its tests share is started once; a
+module directly in stack/ has sites of its own. Whole sites come when all else is done, and the one that looks at them
+at rest comes last.
 """
 
 import logging
@@ -10,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
-SITES = "sites"
+WHOLE_SITES = ("tests/browser", "tests/stack")
+AT_REST = "tests/stack/test_whole_stack.py"
 
 settings.register_profile("kuroshio", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("kuroshio")
@@ -19,7 +21,7 @@ logging.getLogger("pika").setLevel(logging.WARNING)  # each step of each connect
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: _group(item.nodeid) == SITES)
+    items.sort(key=lambda item: (item.nodeid.startswith(WHOLE_SITES), item.nodeid.startswith(AT_REST)))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
@@ -27,12 +29,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScope
 
 
 class ByFolder(LoadScopeScheduling):  # type: ignore[misc]  # it carries no types
-    """Hands out a folder's tests at a time, and those on whole sites as one."""
+    """Hands out the tests of a folder at a time, or of a module that has sites of its own."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return _group(nodeid)
-
-
-def _group(nodeid: str) -> str:
-    folder = nodeid.split("/")[1]
-    return SITES if folder in ("browser", "stack") else folder
+        module = nodeid.split("::")[0]
+        folder = module.rpartition("/")[0]
+        return module if folder == "tests/stack" else folder
