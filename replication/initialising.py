@@ -1,7 +1,7 @@
 """Puts the sites' databases under replication, and keeps each one's incarnation outside of it (pitfall P1)."""
 
 from replication.keys import keep_incarnations, kept_incarnations
-from replication.postgres.connect import Connection, connect
+from replication.postgres.connect import connect, site_of
 from replication.postgres.install import initialise
 from sitecfg import Site
 
@@ -13,13 +13,8 @@ def initialise_site(site: Site) -> str:
     database stays as it is, because capture must notice.
     """
     with connect(site.dsn(), name="init") as connection:
-        is_new = not _is_initialised(connection)
+        is_new = site_of(connection) is None
         incarnation = initialise(connection, site.name, site.number)
     if is_new or not kept_incarnations(site):
         keep_incarnations(site, incarnation)
     return incarnation
-
-
-def _is_initialised(connection: Connection) -> bool:
-    row = connection.execute("SELECT to_regclass('kuroshio.site') IS NOT NULL").fetchone()
-    return row == (True,) and connection.execute("SELECT FROM kuroshio.site").fetchone() is not None

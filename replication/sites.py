@@ -10,7 +10,7 @@ from typing import TypeVar
 import psycopg
 
 from replication.errors import TransientError
-from replication.postgres.connect import Connection, connect
+from replication.postgres.connect import Connection, connect, site_of
 from sitecfg import Config, Site
 
 T = TypeVar("T")
@@ -48,9 +48,14 @@ def reach(sites: Sequence[Site], *, purpose: str) -> Iterator[Reached]:
 
 def _open(site: Site, purpose: str) -> Connection | str:
     try:
-        return connect(site.dsn(), name=purpose)
+        connection = connect(site.dsn(), name=purpose)
     except psycopg.OperationalError as fault:
         return " ".join(str(fault).split())
+    found = site_of(connection)  # where each site says 127.0.0.1, a site would be compared with itself
+    if found in (None, site.name):
+        return connection
+    connection.close()
+    return f"the address of its database leads to that of {found}"
 
 
 U = TypeVar("U")

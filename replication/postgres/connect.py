@@ -17,3 +17,11 @@ def connect(dsn: str, *, name: str, autocommit: bool = True, application: str = 
         options=session_options(),
         connect_timeout=10,
     )
+
+
+def site_of(connection: Connection) -> str | None:
+    """The site whose database this is; None for one that is not under replication."""
+    if connection.execute("SELECT to_regclass('kuroshio.site') IS NULL").fetchone() == (True,):
+        return None
+    row = connection.execute("SELECT name FROM kuroshio.site").fetchone()
+    return str(row[0]) if row else None

@@ -42,6 +42,8 @@ def measure(minutes: float = MINUTES, seed: int | None = None) -> Measured:
         with load(sites, seed, PACE_SECONDS) as users, _rivals(sites, seed) as rivals:
             inflicted = _inflict(sites, seed, minutes * 60)
             until("all programs run again", lambda: _mended(sites), MENDED_SECONDS, sites.logs)
+        for name in sites.names:
+            until(f"{name} answers", lambda: sites.value(name, "SELECT true"))  # noqa: B023  the last session fell
         return _judged(sites, users, rivals, inflicted, {"seed": seed, "minutes": minutes})
 
 
