@@ -99,7 +99,8 @@ class _Layout:
             yield _line(f"{kind}_port", self.base_port + place + number)
         yield "[keys]"
         yield _line("directory", str(self.state / "keys" / name))
-        yield f"[limits]\n{self.limits}"
+        if self.limits:
+            yield f"[limits]\n{self.limits}"
         yield from self._peers(name)
 
     def _metrics(self, *, app: bool) -> Iterator[tuple[int, str]]:
