@@ -4,7 +4,7 @@
 --   kuroshio_capture   the capture daemon: reads the WAL and what is under replication; writes its own record alone
 --   kuroshio_apply     the apply daemon: writes the replicated tables, under the replication origin, and what it keeps of them
 --   kuroshio_control   the control daemon: reads the replicated tables; writes what it found, and what is to be sent again
---   kuroshio_ops       who watches: reads all that is kept, the server's statistics; settles what was set aside
+--   kuroshio_ops       who watches: reads all that is kept, the server's statistics; asks what is to become of what was set aside
 --   kuroshio_read      who asks questions: reads the replicated tables and the state of replication
 --   app                the application, where there is one: owns its tables, reads the state of replication
 
@@ -53,7 +53,8 @@ GRANT UPDATE (number) ON kuroshio.fence TO kuroshio_control;
 GRANT EXECUTE ON FUNCTION kuroshio.ask_verification(text) TO kuroshio_apply, kuroshio_ops;
 
 GRANT pg_monitor TO kuroshio_ops;
-GRANT INSERT, UPDATE, DELETE ON kuroshio.parked TO kuroshio_ops;
+GRANT INSERT ON kuroshio.request TO kuroshio_ops;   -- what was asked is on record; apply does it
+GRANT EXECUTE ON FUNCTION kuroshio.ask_verification(text) TO kuroshio_ops;
 
 -- What the roles may do with a table that is under replication.
 CREATE OR REPLACE FUNCTION kuroshio.grant_table(schema_name text, table_name text) RETURNS void LANGUAGE plpgsql AS $$

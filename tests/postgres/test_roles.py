@@ -7,6 +7,7 @@ import psycopg
 import pytest
 from psycopg.errors import InsufficientPrivilege
 
+from replication.core.changes import Author, Change
 from replication.initialising import initialise_site
 from replication.postgres import applying, capturing, tombstones, verifications
 from replication.postgres.connect import Connection, connect
@@ -15,6 +16,8 @@ from replication.postgres.parameters import register
 from replication.postgres.slot import SlotStream
 from replication.postgres.verifications import Cycle, Outcome
 from replication.repair.serving import Resending
+from replication.requests import Action, ask, ask_comparison
+from replication.status import waiting
 from replication.verify.between import enlisted, shape_of
 from replication.verify.serving import Tables
 from sitecfg import Config
@@ -100,9 +103,13 @@ def test_control_compares_keeps_what_it_found_and_has_rows_sent_again(pair: Pair
     )
 
 
-def test_ops_settles_what_was_set_aside_and_sees_who_is_at_work(pair: Pair) -> None:
-    with working_as(pair, "ops") as session:
-        session.execute("UPDATE kuroshio.parked SET tries = 0")
+def test_ops_asks_what_is_to_become_of_what_was_set_aside_and_sees_who_is_at_work(pair: Pair) -> None:
+    with working_as(pair, "ops") as session, session.transaction(force_rollback=True):
+        change = Change(("public", "held"), "U", (b"1",), {"note": b"y"}, 4096, 0, Author("beta", 2, 0, 9, {}))
+        applying.park(pair.alpha, change, "refused", "")
+        [waits] = waiting(session)
+        ask(session, Action.RETRY, waits.id, by="lin")
+        ask_comparison(session, by="lin")
         session.execute("SELECT count(*) FROM kuroshio.conflict")
         assert session.execute("SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_stat_activity%'").fetchone()
 
@@ -161,6 +168,8 @@ BEYOND: dict[Role, tuple[str, ...]] = {
         f"SELECT FROM {TABLE}",
         f"UPDATE {TABLE} SET note = 'watched'",
         "DELETE FROM kuroshio.conflict",
+        "DELETE FROM kuroshio.parked",
+        "UPDATE kuroshio.request SET outcome = 'taken'",
         "UPDATE kuroshio.position SET lsn = '0/0'",
         "SET session_replication_role = replica",
         "SELECT pg_drop_replication_slot('kuroshio')",
