@@ -37,6 +37,8 @@ class Watcher:
             targets = self.ask("targets", state="active")["activeTargets"]
         except URLError as fault:
             return {f"Prometheus itself: {fault}"}
+        if not targets:
+            return {"Prometheus has not read its targets yet"}
         return {
             f"{target['labels']['job']} {target['labels'].get('site', '')} {target['lastError']}"
             for target in targets
