@@ -17,7 +17,7 @@ from replication.errors import TransientError, UsageError
 from replication.postgres import capturing, closing
 from replication.postgres.connect import Connection
 from replication.snapshot.bar import Bar
-from replication.snapshot.seeding import Seeding, lacking
+from replication.snapshot.seeding import Seeding, await_apply, lacking
 from replication.snapshot.taking import estimate, take
 from sitecfg import Config, Site
 
@@ -72,6 +72,7 @@ class Joining:
     def run(self) -> int:
         """Seed the site, which stays closed; return how many rows it got."""
         closing.close(self.sites[self.new.name])
+        await_apply(self.new)
         self._await_donor()
         with TemporaryDirectory(prefix="kuroshio-seed-") as folder:
             path = Path(folder) / f"{self.donor.name}.snapshot"

@@ -185,6 +185,12 @@ def _require_known(part: Part) -> None:
         raise UsageError(f"the snapshot holds kuroshio.{part.name} in another form: seed with the donor's release")
 
 
+def await_apply(site: Site) -> None:
+    """Wait until apply has ended at a closed site: what it had is what it has from then on."""
+    with connect(site.dsn(), name="seed") as connection:
+        _become_writer(connection)
+
+
 def _become_writer(connection: Connection) -> None:
     """Take the place of apply, which ends when it sees that the site is closed."""
     deadline = time.monotonic() + _APPLY_SECONDS

@@ -1,5 +1,7 @@
 """A site leaves: the others have all that it wrote, and stop waiting for it. Comes last: it takes a site away."""
 
+from contextlib import closing
+
 from deploy.local.stack import Stack
 from sitecfg import load as load_config
 from sitecfg.example import write
@@ -17,20 +19,20 @@ def test_the_others_stop_waiting_for_a_site_that_has_left(sites: Sites) -> None:
     too_early = _without_it(sites).replication("remove-site", ADDED)
     assert too_early.returncode == 2
     assert "take us's file out of sitecfg" in too_early.stderr
-    left = _without_it(sites)
-    left.stack.stop(*daemons(*sites.names))
-    left.stack.start(*daemons(*OLD))
-    until(
-        "both capture anew",
-        lambda: all(not left.value(n, "SELECT 'us' = ANY (peers) FROM kuroshio.capture") for n in OLD),
-    )
-    gone = left.replication("remove-site", ADDED)
-    assert gone.returncode == 0, gone.stderr
-    left.run("taipei", f"DELETE FROM {TABLE} WHERE note = 'the last words'")
-    left.converge(TABLE)
-    graves = "SELECT count(*) FROM kuroshio.tombstone"
-    until("tombstones go without it", lambda: all(left.value(name, graves) == 0 for name in OLD), 60, left.logs)
-    left.wait_and_verify()
+    with closing(_without_it(sites)) as left:
+        left.stack.stop(*daemons(*sites.names))
+        left.stack.start(*daemons(*OLD))
+        until(
+            "both capture anew",
+            lambda: all(not left.value(n, "SELECT 'us' = ANY (peers) FROM kuroshio.capture") for n in OLD),
+        )
+        gone = left.replication("remove-site", ADDED)
+        assert gone.returncode == 0, gone.stderr
+        left.run("taipei", f"DELETE FROM {TABLE} WHERE note = 'the last words'")
+        left.converge(TABLE)
+        graves = "SELECT count(*) FROM kuroshio.tombstone"
+        until("tombstones go without it", lambda: all(left.value(name, graves) == 0 for name in OLD), 60, left.logs)
+        left.wait_and_verify()
 
 
 def _without_it(sites: Sites) -> Sites:
