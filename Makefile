@@ -10,7 +10,7 @@ local   := $(BIN)/python -m deploy.local
 option   = $(if $($(1)),--$(2) $($(1)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down reset load wan-cut wan-heal wan-shape check format test bench bench-long chaos sim sim-free lock
+.PHONY: help install demo up down reset load wan-cut wan-heal wan-shape check format test bench bench-long chaos release test-hosts sim sim-free lock
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-11s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +72,12 @@ bench: install ## the benchmarks, at most 30 minutes; figures in build/bench.jso
 
 bench-long: install ## the long benchmarks, in named parts that can be resumed
 	$(BIN)/python -m tests.bench --long $(ARGS)
+
+test-hosts: install ## install two sites on machines within this one, by the pages on it, and test them: takes root
+	$(BIN)/pytest tests/stack/installation $(ARGS)
+
+release: .venv/installed ## pack the programs with all that they need, for hosts: build/kuroshio-VERSION.tar
+	@$(BIN)/python -m deploy.release
 
 chaos: install ## four sites under load while all fails at random: MINUTES=60 SEED=; figures in build/bench.json
 	@$(BIN)/python -m tests.chaos $(call option,MINUTES,minutes) $(call option,SEED,seed)

@@ -4,7 +4,7 @@
 set -eu
 
 PACKAGES="postgresql-15 postgresql-15-pglogical rabbitmq-server gettext libfaketime iproute2
-          chromium fonts-noto-cjk python3-venv util-linux
+          chromium fonts-noto-cjk python3-venv util-linux pgbackrest nftables
           prometheus prometheus-alertmanager prometheus-postgres-exporter"
 POLICY=/usr/sbin/policy-rc.d
 

@@ -28,7 +28,7 @@ def prepare(config: Config, layout: Layout, say: Say) -> None:
 
     It takes seconds of computing, so what it depends on is remembered and it is left out while that is the same.
     """
-    seen = _fingerprint(config)
+    seen = fingerprint(config, list(config.sites.values()))
     if layout.prepared.exists() and layout.prepared.read_text() == seen:
         return
     if local_of(config).app:
@@ -42,10 +42,10 @@ def prepare(config: Config, layout: Layout, say: Say) -> None:
     put(layout.prepared, seen)
 
 
-def _fingerprint(config: Config) -> str:
+def fingerprint(config: Config, sites: Iterable[Site]) -> str:
     """The databases themselves, the rules, and the files that the steps read."""
     digest = hashlib.sha256(config.rules.version.encode())
-    for site in config.sites.values():
+    for site in sites:
         digest.update(_identity(site).encode())
     for pattern in SOURCES:
         for path in sorted(ROOT.glob(pattern)):

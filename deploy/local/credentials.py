@@ -19,9 +19,23 @@ def make(config: Config, layout: Layout) -> None:
     """Make what is missing: every file that the configuration names, and the application's own."""
     for site in config.sites.values():
         for path in _password_files(site, layout):
-            _make_once(path, secrets.token_urlsafe(PASSWORD_BYTES))
-    _make_keys(config)
+            make_password(path)
+        make_keys(site)
+    _share_keys(config)
     provide(Authority(layout.authority), list(config.sites.values()))
+
+
+def make_password(path: Path) -> None:
+    """Make a password unless it is there."""
+    _make_once(path, secrets.token_urlsafe(PASSWORD_BYTES))
+
+
+def make_keys(site: Site) -> None:
+    """Make the site's own keys unless they are there: the private one, its public one, and that of its masks."""
+    if not site.keys.own.exists():
+        _make_once(site.keys.own, _private_pem())
+    _make_once(site.keys.mask, secrets.token_hex(MASK_BYTES))
+    site.keys.public(site.name).write_text(_public_pem(site.keys.own))
 
 
 def _password_files(site: Site, layout: Layout) -> set[Path]:
@@ -42,15 +56,11 @@ def _make_once(path: Path, text: str) -> None:
     fresh.replace(path)
 
 
-def _make_keys(config: Config) -> None:
-    """Give each site its private key and everybody's public ones."""
+def _share_keys(config: Config) -> None:
+    """Give each site everybody's public key."""
     for site in config.sites.values():
-        if not site.keys.own.exists():
-            _make_once(site.keys.own, _private_pem())
-        _make_once(site.keys.mask, secrets.token_hex(MASK_BYTES))
-        public = _public_pem(site.keys.own)
+        public = site.keys.public(site.name).read_text()
         for holder in config.sites.values():
-            holder.keys.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             holder.keys.public(site.name).write_text(public)
 
 

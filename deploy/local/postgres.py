@@ -33,16 +33,7 @@ timezone = 'UTC'
 log_timezone = 'UTC'
 log_line_prefix = '%m [%p] %u@%d '
 
-# Replication
-wal_level = logical
-max_wal_senders = 8
-max_replication_slots = 8
-max_worker_processes = 8
-track_commit_timestamp = on
-shared_preload_libraries = 'pglogical'
-{output_plugins}# Above the bound at which capture lets the broker's confirm do: the slot is never given up before that.
-max_slot_wal_keep_size = {keep_mb}MB
-
+{replication}
 # Several clusters share one small machine; what is committed is on disk all the same.
 shared_buffers = 32MB
 max_connections = 40
@@ -52,6 +43,18 @@ autovacuum_max_workers = 2
 max_parallel_workers_per_gather = 1
 huge_pages = off
 jit = off
+"""
+
+REPLICATION_SETTINGS = """\
+# Replication
+wal_level = logical
+max_wal_senders = 8
+max_replication_slots = 8
+max_worker_processes = 8
+track_commit_timestamp = on
+shared_preload_libraries = 'pglogical'
+{output_plugins}# Above the bound at which capture lets the broker's confirm do: the slot is never given up before that.
+max_slot_wal_keep_size = {keep_mb}MB
 """
 
 ACCESS = """\
@@ -78,6 +81,13 @@ def _settings(site: Site, layout: Layout) -> str:
         host=site.database.host,
         port=site.database.port,
         hba=_quoted(_access_file(site, layout)),
+        replication=replication_settings(site),
+    )
+
+
+def replication_settings(site: Site) -> str:
+    """What replication asks of a site's PostgreSQL, wherever it runs."""
+    return REPLICATION_SETTINGS.format(
         output_plugins="output_plugin_libraries = 'pglogical_output'\n" if _names_output_plugins() else "",
         keep_mb=site.limits.held_wal_bytes * 3 // 2 // MEGABYTE,
     )
@@ -151,9 +161,9 @@ def _maintenance(site: Site) -> str:
     return make_conninfo(site.dsn(), dbname="postgres")
 
 
-def provide(site: Site, layout: Layout) -> None:
+def provide(site: Site, app_password: Path) -> None:
     """Make the site's database and the roles of its web node and its daemons unless they are there."""
-    roles = {APP_ROLE: layout.secret(f"{site.name}.app")}
+    roles = {APP_ROLE: app_password}
     roles |= {role_name(role): path for role, path in site.database.roles.items()}
     with psycopg.connect(_maintenance(site), autocommit=True) as connection:
         for name, path in roles.items():

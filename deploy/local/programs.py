@@ -87,7 +87,7 @@ def _daemons(config: Config, site: Site, log: Path, clock: dict[str, str]) -> It
         yield Program(f"{site.name}-{kind}", command, log / f"{kind}.log", site.name, ROOT, environment)
     if local_of(config).app:
         environment = {**environment, "KUROSHIO_SITE": site.name}
-        yield Program(f"{site.name}-web", _gunicorn(site), log / "web.log", site.name, ROOT / "app", environment)
+        yield Program(f"{site.name}-web", gunicorn(site), log / "web.log", site.name, ROOT / "app", environment)
 
 
 def _exporters(config: Config, site: Site, log: Path, clock: dict[str, str]) -> Iterator[Program]:
@@ -101,7 +101,7 @@ def _exporters(config: Config, site: Site, log: Path, clock: dict[str, str]) -> 
         yield Program(name, command, log / "postgres-exporter.log", site.name, Path("/"), environment)
 
 
-def _gunicorn(site: Site) -> list[str]:
+def gunicorn(site: Site) -> list[str]:
     """One worker a site, with threads: a node of the demo waits more than it computes."""
     options = ["--bind", f"{site.web.host}:{site.web.port}", "--workers", "1", "--threads", str(WEB_THREADS)]
     if site.metrics.web_port:

@@ -28,20 +28,8 @@ listeners.ssl.default = {host}:{tls_port}
 loopback_users = none
 load_definitions = {definitions}
 
-# What waits in the buffers of a connection is in flight on the line that it crosses.
-tcp_listen_options.sndbuf = 16384
-tcp_listen_options.recbuf = 65536
-tcp_listen_options.nodelay = true
-tcp_listen_options.backlog = 128
-
-# Peers come in by TLS alone, each with its certificate. Certificate and key are one file.
-ssl_options.cacertfile = {authority}
-ssl_options.certfile = {certificate}
-ssl_options.keyfile = {certificate}
-ssl_options.verify = verify_peer
-ssl_options.fail_if_no_peer_cert = true
-ssl_options.versions.1 = tlsv1.3
-
+{line}
+{tls}
 log.console = true
 log.console.level = info
 log.file = false
@@ -59,10 +47,29 @@ prometheus.tcp.port = {port}
 management_agent.disable_metrics_collector = true
 """
 
+LINE_SETTINGS = """\
+# What waits in the buffers of a connection is in flight on the line that it crosses.
+tcp_listen_options.sndbuf = 16384
+tcp_listen_options.recbuf = 65536
+tcp_listen_options.nodelay = true
+tcp_listen_options.backlog = 128
+"""
+
+TLS_SETTINGS = """\
+# Peers come in by TLS alone, each with its certificate. Certificate and key are one file.
+ssl_options.cacertfile = {authority}
+ssl_options.certfile = {certificate}
+ssl_options.keyfile = {certificate}
+ssl_options.verify = verify_peer
+ssl_options.fail_if_no_peer_cert = true
+ssl_options.versions.1 = tlsv1.3
+"""
+
 # One scheduler that sleeps when idle, and tables for as many processes as one site needs.
 # A certificate that was renewed is read again for new connections after so many milliseconds; said here, since TLS is
 # started before the broker reads its configuration.
-ERLANG = "+S 1:1 +SDcpu 1:1 +SDio 2 -kernel inet_dist_use_interface {127,0,0,1} -ssl ssl_pem_cache_clean 5000"
+RENEWING = "-kernel inet_dist_use_interface {127,0,0,1} -ssl ssl_pem_cache_clean 5000"
+ERLANG = f"+S 1:1 +SDcpu 1:1 +SDio 2 {RENEWING}"
 
 
 def command(layout: Layout) -> list[str]:
@@ -112,7 +119,7 @@ def configure(site: Site, config: Config, layout: Layout) -> bool:
         "advanced.config": "[].\n",
         "enabled_plugins": f"[{broker_home.PROMETHEUS if site.metrics.broker_port else ''}].\n",
         "rabbitmq.conf": _settings(site, folder),
-        "definitions.json": json.dumps(_definitions(site, config), indent=1),
+        "definitions.json": json.dumps(definitions(site, config), indent=1),
     }
     changed = [put(folder / name, text) for name, text in files.items()]
     return any(changed)
@@ -123,14 +130,19 @@ def _settings(site: Site, folder: Path) -> str:
         host=site.broker.host,
         port=site.broker.port,
         tls_port=site.broker.tls_port,
-        authority=site.keys.authority,
-        certificate=site.keys.certificate,
         definitions=folder / "definitions.json",
+        line=LINE_SETTINGS,
+        tls=tls_settings(site.keys.authority, site.keys.certificate),
     )
     return settings + (SHOWN.format(port=site.metrics.broker_port) if site.metrics.broker_port else "")
 
 
-def _definitions(site: Site, config: Config) -> dict[str, Any]:
+def tls_settings(authority: Path, certificate: Path) -> str:
+    """By what the broker knows its peers, and what it shows them."""
+    return TLS_SETTINGS.format(authority=authority, certificate=certificate)
+
+
+def definitions(site: Site, config: Config) -> dict[str, Any]:
     """The site's own daemons and each of its peers as users of their own, with what each may do."""
     vhost, own = site.broker.vhost, site.broker.user
     peers = {name: other.peers[site.name] for name, other in config.sites.items() if site.name in other.peers}

@@ -116,7 +116,7 @@ class Stack:
 
     def _provide_database(self, site: Site) -> None:
         wait_until(f"PostgreSQL of {site.name} answers", lambda: postgres.is_ready(site), SERVER_SECONDS)
-        postgres.provide(site, self.layout)
+        postgres.provide(site, self.layout.secret(f"{site.name}.app"))
 
     def _await_broker(self, site: Site) -> None:
         wait_until(f"the broker of {site.name} answers", lambda: rabbitmq.is_ready(site), SERVER_SECONDS)

@@ -41,7 +41,7 @@ class Servers:
         name = f"test_{next(_databases)}"
         config = self._config(name, rules)
         for site in config.sites.values():
-            postgres.provide(site, Layout(local_of(config).state))
+            postgres.provide(site, Layout(local_of(config).state).secret(f"{site.name}.app"))
             if initialised:
                 initialise_site(site)
         return config

@@ -1,0 +1,5 @@
+"""Run as: python -m deploy.host."""
+
+from deploy.host.cli import main
+
+raise SystemExit(main())

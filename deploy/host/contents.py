@@ -1,0 +1,28 @@
+"""What is in the site's database, made by the same programs as on the local sites, at this site alone."""
+
+import os
+from pathlib import Path
+
+from deploy.local.contents import MANAGE, REPLICATION, fingerprint, run
+from deploy.local.layout import put
+from sitecfg import Config, Site
+
+STATE = "KUROSHIO_STATE"
+
+
+def is_prepared(config: Config, site: Site) -> bool:
+    """Whether this release has prepared this database for these rules."""
+    done = _remembered()
+    return done.exists() and done.read_text() == fingerprint(config, [site])
+
+
+def prepare(config: Config, site: Site) -> None:
+    """Make the tables, and put what is declared under replication."""
+    run(config, [*MANAGE, "migrate", "--verbosity", "0"], site)
+    run(config, [*REPLICATION, "init", "--site", site.name], site)
+    run(config, [*REPLICATION, "add-table", "--site", site.name, *config.rules.replicated], site)
+    put(_remembered(), fingerprint(config, [site]))
+
+
+def _remembered() -> Path:
+    return Path(os.environ[STATE]) / "prepared"
