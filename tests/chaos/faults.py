@@ -136,13 +136,20 @@ def _clock(sites: Sites, fault: Fault) -> Iterator[None]:
 
 @contextmanager
 def _disk(sites: Sites, fault: Fault) -> Iterator[None]:
-    """Fill the site's disk, to the last byte or until its broker takes no more."""
+    """Fill the site's disk, to the last byte or until its broker takes no more.
+
+    A broker that met the last byte may stay ill when there is room again, and is started anew (deploy/RUNBOOK.md).
+    """
     ballast = sites.stack.layout.site(fault.site) / "ballast"
     _fill(ballast, leave=LOW_BYTES if fault.kind == "disk low" else 0)
     try:
         yield
     finally:
         ballast.unlink()
+    if fault.kind == "disk full":
+        broker = f"{fault.site}-broker"
+        sites.stack.stop(broker)
+        sites.stack.start(broker)
     _await_database(sites, fault)
 
 
