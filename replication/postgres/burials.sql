@@ -10,7 +10,8 @@ CREATE TABLE IF NOT EXISTS kuroshio.burial (
 
 -- All that is noted goes in one transaction, children with their parents. Where apply is at work on one of these rows, it
 -- notes what is still due again.
-CREATE OR REPLACE FUNCTION kuroshio.bury() RETURNS bigint LANGUAGE plpgsql SET lock_timeout = '500ms' AS $$
+CREATE OR REPLACE FUNCTION kuroshio.bury() RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms' AS $$
 DECLARE
     here kuroshio.site;
     buried bigint;
@@ -32,3 +33,4 @@ BEGIN
     RETURN buried;
 EXCEPTION WHEN lock_not_available THEN RETURN 0;
 END $$;
+REVOKE EXECUTE ON FUNCTION kuroshio.bury() FROM PUBLIC;

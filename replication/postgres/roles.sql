@@ -39,6 +39,7 @@ GRANT USAGE ON SCHEMA pglogical TO kuroshio_capture;
 GRANT SELECT ON ALL TABLES IN SCHEMA pglogical TO kuroshio_capture;
 GRANT INSERT, UPDATE, DELETE ON kuroshio.capture, kuroshio.passage, kuroshio.claim, kuroshio.moved, kuroshio.whole TO kuroshio_capture;
 GRANT UPDATE (incarnation, lineage) ON kuroshio.site TO kuroshio_capture;
+GRANT EXECUTE ON FUNCTION kuroshio.bury() TO kuroshio_capture;    -- it deletes as who installed it; capture says when
 
 GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA kuroshio TO kuroshio_apply;
 REVOKE INSERT, UPDATE, DELETE ON kuroshio.site, kuroshio.capture, kuroshio.fence, kuroshio.whole, kuroshio.replicated_table FROM kuroshio_apply;

@@ -9,7 +9,7 @@ from psycopg.errors import InsufficientPrivilege
 
 from replication.core.changes import Author, Change
 from replication.initialising import initialise_site
-from replication.postgres import applying, capturing, tombstones, verifications
+from replication.postgres import applying, burials, capturing, tombstones, verifications
 from replication.postgres.connect import Connection, connect
 from replication.postgres.install import REPLICATION_SET
 from replication.postgres.parameters import register
@@ -60,6 +60,7 @@ def test_capture_reads_the_slot_and_keeps_its_record(pair: Pair) -> None:
         capturing.record_passage(session, own.number, (1, 2), (1024, 2048), {}, 0)
         capturing.pass_on(session)
         tombstones.claim(session)
+        burials.bury(session)
         with session.transaction(force_rollback=True):
             capturing.begin_incarnation(session, own, "beef", 7)
         capturing.slot_confirmed(session)
