@@ -1,9 +1,10 @@
 """The common case, set-wise: one statement for each table, operation and column set.
 
-The common case is that the local row is what the remote author saw: its newest stamp equals the ``seen`` stamp of the
-change. Then every incoming cell is newer than the cell it replaces, and nothing conflicts. The guard stands on the
-target row itself, so READ COMMITTED checks it again after a lock wait (pitfall P17). What a statement did not write is
-found by looking at the stamps afterwards, and goes to the merge.
+The common case is that the remote author saw what is replaced here. So the local row's newest stamp equals the ``seen``
+stamp of the change, and each cell that it writes is that newest one, the author's own, or as inserted: an older cell of
+somebody else may be one that the author had not. Then every incoming cell is newer than the cell it replaces, and
+nothing conflicts. The guards stand on the target row itself, so READ COMMITTED checks them again after a lock wait
+(pitfall P17). What a statement did not write is found by looking at the stamps afterwards, and goes to the merge.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 
 from psycopg import sql
 
-from replication.core.stamps import KIND_NAMES, LIFE, cell_key, mask_key
+from replication.core.stamps import KIND_NAMES, LIFE, SITE_MASK, cell_key, mask_key
 from replication.postgres.catalog import CLAIMS, STAMPS, Constant, ForeignKey, Quoted, Table, type_name
 from replication.postgres.connect import Connection
 from replication.postgres.parameters import BigintArray, TextArray
@@ -59,8 +60,8 @@ class FastRows:
         return self._run(connection, table, "I", rows)
 
     def update(self, connection: Connection, table: Table, rows: Rows) -> list[int]:
-        """Update rows whose newest stamp is ``seen``, where no cell has more authority than the incoming one; return
-        the indices of the others."""
+        """Update rows whose newest stamp is ``seen``, where the author saw what is replaced and no cell has more
+        authority than the incoming one; return the indices of the others."""
         return self._run(connection, table, "U", rows)
 
     def _run(self, connection: Connection, table: Table, op: str, rows: Rows) -> list[int]:
@@ -170,7 +171,9 @@ def _update(table: Table, columns: tuple[str, ...], numbers: tuple[str, ...]) ->
         ),
         stamps=_with_numbers(stamps, numbers),
         source=_source(columns, numbers),
-        guards=sql.SQL(" AND ").join([key_matches(table), sql.SQL("{} = s.seen").format(_NEWEST), *_guards(numbers)]),
+        guards=sql.SQL(" AND ").join(
+            [key_matches(table), sql.SQL("{} = s.seen").format(_NEWEST), _replaced_is_seen(keys), *_guards(numbers)]
+        ),
     )
     missed = sql.SQL("kuroshio.get(t.kuroshio, {}) <> s.moment").format(Constant(keys[0]))
     return Statements(write, _find_missed(table, missed))
@@ -181,6 +184,21 @@ def _without_claims(names: Sequence[str]) -> sql.Composed:
     return sql.SQL(", {claims} = nullif(t.{claims} - ARRAY[{names}], '{{}}')").format(
         claims=Quoted(CLAIMS), names=sql.SQL(", ").join(Constant(name) for name in names)
     )
+
+
+def _replaced_is_seen(keys: Sequence[int]) -> sql.Composed:
+    """Each cell that is replaced is as inserted, the author's own, or the newest of the row, which the author saw."""
+    seen = sql.SQL(" AND ").join(
+        sql.SQL("(g{place} IN (0, s.seen) OR g{place} & {site} = s.moment & {site})").format(
+            place=sql.SQL(str(place)), site=Constant(SITE_MASK)
+        )
+        for place in range(len(keys))
+    )
+    cells = sql.SQL(", ").join(
+        sql.SQL("kuroshio.get(t.kuroshio, {}) AS g{}").format(Constant(key), sql.SQL(str(place)))
+        for place, key in enumerate(keys)
+    )
+    return sql.SQL("(cardinality(t.kuroshio) = 2 OR (SELECT {} FROM (SELECT {}) AS replaced))").format(seen, cells)
 
 
 def _guards(numbers: tuple[str, ...]) -> Iterator[sql.Composed]:
