@@ -6,7 +6,9 @@
    origin's lineage: a log that was rebuilt meanwhile still counts).
 
 What a change of the rules lets sites have that they had not (replication/core/widening.py) nobody commits anew: it is
-waited for by itself. A change that is parked or set aside at a reader counts as passed, and is counted for who asks.
+waited for by itself. Rows that follow from others (a parent that returned, a claim that was let go) are looked after by
+apply, again and again: who compares sites waits for that too. A change that is parked or set aside at a reader counts
+as passed, and is counted for who asks.
 """
 
 import time
@@ -86,6 +88,28 @@ def wait_for_owed(sites: Sites, timeout_seconds: float) -> list[Owing]:
             return owing
         time.sleep(POLL_SECONDS)
     return []
+
+
+def wait_for_looks(sites: Sites, timeout_seconds: float) -> list[str]:
+    """Wait until every site has looked after all rows that follow from what is there now; returns in words who has not.
+
+    One look may be under way; the next one sees everything.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    wanted = {site: number + 2 for site, number in at_each(sites, looks).items()}
+    while late := [site for site, number in at_each(sites, looks).items() if number < wanted[site]]:
+        if time.monotonic() >= deadline:
+            return [
+                f"{site} does not look after rows that follow from others: is apply running there?" for site in late
+            ]
+        time.sleep(POLL_SECONDS)
+    return []
+
+
+def looks(connection: Connection) -> int:
+    """How often apply has looked after the rows that follow from others."""
+    row = connection.execute("SELECT number FROM kuroshio.look").fetchone()
+    return int(str(row[0])) if row else 0
 
 
 def _owing(sites: Sites) -> list[Owing]:

@@ -57,6 +57,9 @@ shared_preload_libraries = 'pglogical'
 max_slot_wal_keep_size = {keep_mb}MB
 """
 
+LEAST_KEPT_MB = 64
+"""PostgreSQL counts in whole segments of 16 MB, of which a slot that holds nothing back reaches into two."""
+
 ACCESS = """\
 # TYPE  DATABASE     USER  ADDRESS       METHOD
 host    all          all   {host}/32  scram-sha-256
@@ -89,7 +92,7 @@ def replication_settings(site: Site) -> str:
     """What replication asks of a site's PostgreSQL, wherever it runs."""
     return REPLICATION_SETTINGS.format(
         output_plugins="output_plugin_libraries = 'pglogical_output'\n" if _names_output_plugins() else "",
-        keep_mb=site.limits.held_wal_bytes * 3 // 2 // MEGABYTE,
+        keep_mb=max(site.limits.held_wal_bytes * 3 // 2 // MEGABYTE, LEAST_KEPT_MB),
     )
 
 

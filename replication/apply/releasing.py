@@ -34,6 +34,7 @@ class Releasing:
                     self.merger.release(table, keys)
             for table in self.tables.everything():
                 self.merger.presenter.refresh(table)
+            applying.note_look(self.connection)
 
     def _next(self) -> Mapping[Name, list[Key]]:
         rows = applying.held_rows(self.connection, self._last, self.most)

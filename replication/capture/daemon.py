@@ -31,6 +31,7 @@ _PAUSE_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 _FENCED_SECONDS = 10.0
 _DOWN_SECONDS = 8.0
 """A broker that starts serves its streams within two or three."""
+_LONG_DOWN_SECONDS = 60.0
 
 
 def gatherer_for(config: Config, site: Site, connection: Connection) -> Gatherer:
@@ -94,20 +95,28 @@ def run(config: Config, site: Site) -> None:
 
 @dataclass(slots=True)
 class Patience:
-    """How long the broker has not served one of our streams while it serves us."""
+    """How long the broker has not served one of our streams while it serves us.
+
+    Where a log that was begun anew for it is not served either, the next one is begun after twice as long: what ails
+    the broker is not that stream.
+    """
 
     since: float | None = None
+    lasts: float = _DOWN_SECONDS
 
-    @property
-    def is_over(self) -> bool:
-        return self.since is not None and time.monotonic() - self.since > _DOWN_SECONDS
+    def is_over(self, now: float) -> bool:
+        return self.since is not None and now - self.since > self.lasts
 
-    def fails(self, fault: Exception | None) -> None:
+    def fails(self, fault: Exception, now: float) -> None:
         """Note how a session ended; what is not about a stream says nothing."""
-        if isinstance(fault, StreamDown):
-            self.since = self.since or time.monotonic()
-        elif fault is None:
-            self.since = None
+        if self.is_over(now):
+            self.since, self.lasts = now, min(2 * self.lasts, _LONG_DOWN_SECONDS)
+        elif isinstance(fault, StreamDown) and self.since is None:
+            self.since = now
+
+    def served(self) -> None:
+        """The broker serves all our streams."""
+        self.since, self.lasts = None, _DOWN_SECONDS
 
 
 def _run_once(tools: Tools, failures: int, patience: Patience) -> float:
@@ -116,7 +125,7 @@ def _run_once(tools: Tools, failures: int, patience: Patience) -> float:
     try:
         with connect(tools.site.dsn("capture"), name="capture control") as connection:
             try:
-                Session(tools, connection, gives_up=patience.is_over, served=partial(patience.fails, None)).run()
+                Session(tools, connection, gives_up=patience.is_over(time.monotonic()), served=patience.served).run()
             except FencedError as fault:
                 log.error(events.CAPTURE_FENCED, reason=str(fault))
                 if isinstance(fault, RestoredError):
@@ -124,7 +133,7 @@ def _run_once(tools: Tools, failures: int, patience: Patience) -> float:
                 capturing.record_state(connection, "fenced", str(fault))
                 return _FENCED_SECONDS
     except (TransientError, psycopg.OperationalError, OSError) as fault:
-        patience.fails(fault)
+        patience.fails(fault, time.monotonic())
         metrics.CAPTURE_INTERRUPTED.inc()
         log.warning(events.CAPTURE_INTERRUPTED, reason=str(fault))
     return _PAUSE_SECONDS[min(failures, len(_PAUSE_SECONDS) - 1)]

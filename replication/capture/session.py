@@ -141,12 +141,11 @@ class Session:
         self._declare([*streams, tails.directory], lambda: self._begin(tails, opens=fresh))
 
     def _rebuild(self, directory: str) -> Tails:
-        """Start a new incarnation at the slot. Before anything was published the first one of all will do, unless it is
-        damaged already."""
+        """Start a new incarnation at the slot, unless the one in force has nothing yet and is not damaged already."""
         own, lsn = self._own, capturing.slot_confirmed(self._connection)
         assert lsn is not None
-        born_here = len(own.lineage) == 1 and own.changes == 0 and own.live_lsn == own.lineage[0][1]
-        if self._gives_up or not born_here:
+        is_unused = own.live_lsn == own.packed_lsn == own.lineage[-1][1]
+        if self._gives_up or not is_unused:
             token = new_incarnation()
             keep_incarnations(self._tools.site, own.incarnation, token)
             capturing.begin_incarnation(self._connection, own, token, lsn)
@@ -187,9 +186,8 @@ class Session:
             self._publisher.publish(tails.directory, announcement, 0)
             # Later, and once: a damaged stream takes the connection down when it is to be deleted.
             self._loop.call_later(_DELETE_SECONDS, self._guarded(lambda: self._delete(self._superseded())))
-        # A log that was lost may have held all that is in the WAL by now.
-        goes_on = tails.intact and not any(tail.is_new for tail in tails.views.values())
-        self._gatherer.sent_until = tails.last if goes_on else capturing.flushed(self._connection)
+        # This log ends where its lanes say; one that was lost before it may have held all that is in the WAL by now.
+        self._gatherer.sent_until = capturing.flushed(self._connection)
         start = tails.first
         self._stream = SlotStream(self._tools.site.dsn("capture"), SLOT, start, [REPLICATION_SET])
         events.logger().info(events.CAPTURE_STARTED, lsn=format_lsn(start), incarnation=own.incarnation)

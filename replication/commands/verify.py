@@ -12,7 +12,7 @@ from replication.requests import ask_comparison
 from replication.sites import Reached, at_each, chosen, reach
 from replication.verify.comparison import compare
 from replication.verify.report import Report
-from replication.wait import wait
+from replication.wait import wait, wait_for_looks
 from sitecfg import Config
 
 EQUAL, DIFFERING, UNDECIDED = 0, 1, 2
@@ -37,7 +37,12 @@ def verified(reached: Reached, config: Config, timeout: float) -> Report:
         return Report(unreachable=dict(reached.unreachable))
     at_each(reached.connections, _give_room)
     sites = reached.connections
-    return compare(sites, lambda: [f"behind: {link}" for link in wait(sites, timeout)], config.rules)
+    return compare(
+        sites,
+        lambda: [f"behind: {link}" for link in wait(sites, timeout)],
+        config.rules,
+        lambda: wait_for_looks(sites, timeout),
+    )
 
 
 def _background(config: Config) -> int:

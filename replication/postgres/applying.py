@@ -281,6 +281,11 @@ def held_rows(connection: Connection, after: Held, most: int) -> list[Held]:
     return [(schema, name, key) for schema, name, key in rows]
 
 
+def note_look(connection: Connection) -> None:
+    """Count that all rows that follow from others were looked after."""
+    connection.execute("UPDATE kuroshio.look SET number = number + 1")
+
+
 def drop_passages(connection: Connection, own: str, peers: Sequence[str]) -> None:
     """Drop the passages that every site has passed."""
     connection.execute(_DROP_PASSAGES, {"peers": list(peers), "own": own})

@@ -97,6 +97,13 @@ CREATE TABLE IF NOT EXISTS kuroshio.fence (
     number       bigint NOT NULL DEFAULT 0
 );
 
+-- How often apply has looked after the rows that follow from others (replication/apply/releasing.py).
+CREATE TABLE IF NOT EXISTS kuroshio.look (
+    singleton    boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+    number       bigint NOT NULL DEFAULT 0
+);
+INSERT INTO kuroshio.look DEFAULT VALUES ON CONFLICT DO NOTHING;
+
 -- Up to where each origin is applied here; written in the transaction of the origin's rows (invariants 1 and 2).
 CREATE TABLE IF NOT EXISTS kuroshio.position (
     origin       text PRIMARY KEY,

@@ -2,9 +2,9 @@
 
 1. No site opens another's database: what is exchanged are digests of ranges (replication/core/ranges.py), and keys.
 2. What seems to differ is looked at by its key, then both sites pass what the other had applied by then (``Vector``),
-   then it is looked at again. It differs if it stands in the same two states as before; what has moved meanwhile is
-   looked at once more, some times, and then not decided. So a change on its way is no difference, nor is one that is
-   made while the tables are read.
+   and look after the rows that follow from others, then it is looked at again. It differs if it stands in the same two
+   states as before; what has moved meanwhile is looked at once more, some times, and then not decided. So a change on
+   its way is no difference, nor is one that is made while the tables are read.
 3. Rows are read, here and there, and letters exchanged, no faster than the pace allows.
 """
 
@@ -24,7 +24,6 @@ from sitecfg import Config, Site
 
 LOOKS = 5
 FENCE_SECONDS = 60.0
-_POLL_SECONDS = 1.0
 _FIRST_PARTS = 4
 _MORE_PARTS = 16
 
@@ -81,6 +80,8 @@ class Comparison:
     pace: Pace
     progress: Callable[[int], None] = lambda _: None
     """Told how many rows are compared so far."""
+    poll_seconds: float = 1.0
+    """Between two questions where the peer stands."""
     _done: int = 0
     """Rows of this site in scopes that are done."""
 
@@ -154,19 +155,23 @@ class Comparison:
         return found
 
     def _pass(self) -> str:
-        """Wait until each site has applied what the other had; why not, if it takes too long."""
-        here = vector_of(self.connection, self.site.name, fence=True)
-        there = self._vector(fence=True)
+        """Wait until each site has applied what the other had, and has looked after what follows from it; why not, if
+        it takes too long."""
+        here, there = self._vectors(fence=True)
+        wanted: tuple[int, int] | None = None
         deadline = time.monotonic() + FENCE_SECONDS
         while time.monotonic() < deadline:
-            now_here = vector_of(self.connection, self.site.name, fence=False)
-            if there.is_passed_by(now_here) and here.is_passed_by(self._vector(fence=False)):
+            now_here, now_there = self._vectors(fence=False)
+            if wanted is None and there.is_passed_by(now_here) and here.is_passed_by(now_there):
+                wanted = now_here.looks + 2, now_there.looks + 2  # one may be under way
+            if wanted is not None and now_here.looks >= wanted[0] and now_there.looks >= wanted[1]:
                 return ""
-            pause(_POLL_SECONDS)
+            pause(self.poll_seconds)
         return f"{self.site.name} and {self.peer} are behind each other's changes: what differs may be on its way"
 
-    def _vector(self, *, fence: bool) -> Vector:
-        return vector_from_json(self.peer, self.line("positions", {"fence": fence}))
+    def _vectors(self, *, fence: bool) -> tuple[Vector, Vector]:
+        here = vector_of(self.connection, self.site.name, fence=fence)
+        return here, vector_from_json(self.peer, self.line("positions", {"fence": fence}))
 
 
 def _listed(said: Mapping[str, Any], name: str, count: int | None = None) -> list[Any]:

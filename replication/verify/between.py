@@ -12,7 +12,7 @@ from replication.postgres.connect import Connection
 from replication.postgres.residency import shown_rows
 from replication.verify.digests import Digests
 from replication.verify.scopes import Scope, entitled
-from replication.wait import Mark, applied, lineage, mark
+from replication.wait import Mark, applied, lineage, looks, mark
 from sitecfg import Rules
 
 
@@ -54,10 +54,13 @@ class Vector:
     logs: frozenset[str]
     """The names that this site's log has had; LSNs of others are not to be compared with its."""
     applied: Mapping[str, tuple[str, int]]
+    looks: int
+    """How often apply has looked after the rows that follow from others."""
 
     def as_json(self) -> dict[str, Any]:
         """As letters hold it."""
-        return {"lsn": self.lsn, "logs": sorted(self.logs), "applied": {o: list(at) for o, at in self.applied.items()}}
+        applied = {origin: list(at) for origin, at in self.applied.items()}
+        return {"lsn": self.lsn, "logs": sorted(self.logs), "applied": applied, "looks": self.looks}
 
     def is_passed_by(self, other: "Vector") -> bool:
         """Has the other site applied all that this one had, of its own and of third sites' changes?"""
@@ -75,7 +78,7 @@ def vector_from_json(site: str, body: Mapping[str, Any]) -> Vector:
     """Read what a peer says; what is malformed is a DecodeError."""
     try:
         positions = {str(origin): (str(log), int(lsn)) for origin, (log, lsn) in body["applied"].items()}
-        return Vector(site, int(body["lsn"]), frozenset(map(str, body["logs"])), positions)
+        return Vector(site, int(body["lsn"]), frozenset(map(str, body["logs"])), positions, int(body["looks"]))
     except (KeyError, TypeError, ValueError, AttributeError) as fault:
         raise DecodeError("positions that are none") from fault
 
@@ -83,4 +86,4 @@ def vector_from_json(site: str, body: Mapping[str, Any]) -> Vector:
 def vector_of(connection: Connection, site: str, *, fence: bool) -> Vector:
     """Where this database stands; with a fence, so that its readers will pass this point."""
     at = mark(connection) if fence else Mark(site, 0)
-    return Vector(site, at.lsn, frozenset(lineage(connection)), applied(connection))
+    return Vector(site, at.lsn, frozenset(lineage(connection)), applied(connection), looks(connection))

@@ -80,6 +80,12 @@ class Report:
     unreachable: dict[str, str] = field(default_factory=dict)
     undecided: list[str] = field(default_factory=list)
 
+    def add(self, other: "Report") -> None:
+        """Take in what was found in another table."""
+        self.tables |= other.tables
+        self.differences += other.differences
+        self.undecided += other.undecided
+
     @property
     def equal(self) -> bool | None:
         """A difference that was found stands, whatever else could not be told."""

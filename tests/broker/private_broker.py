@@ -105,10 +105,12 @@ class PrivateBroker:
 
     def control(self, *words: str) -> str:
         """Run rabbitmqctl and return what it printed."""
-        return subprocess.run(
+        done = subprocess.run(
             [self._program / "sbin" / "rabbitmqctl", "--quiet", "--node", self._node, *words],
-            env=self._environment(), check=True, capture_output=True, text=True, timeout=60,
-        ).stdout  # fmt: skip
+            env=self._environment(), check=False, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     @property
     def _node(self) -> str:

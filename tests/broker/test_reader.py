@@ -193,11 +193,11 @@ def test_a_broker_that_dies_is_unavailable_and_its_messages_are_read_again_after
 
 
 def test_a_peer_may_read_and_nothing_else(broker: PrivateBroker, owner: Owner, stream: str) -> None:
-    broker.control("add_user", "peer", "peer")
-    broker.control("set_permissions", "peer", "", "", r"^kuroshio\.")
+    broker.control("add_user", "onlooker", "onlooker")
+    broker.control("set_permissions", "onlooker", "", "", r"^kuroshio\.")
     owner.declare(stream)
     owner.append(stream, b"only")
-    url = broker.url("peer")
+    url = broker.url("onlooker")
 
     with StreamReader(url, stream, "first", prefetch=2, timeout_seconds=10) as reader:
         assert take(reader, 1)[0].body == b"only"

@@ -26,11 +26,13 @@ class Direct:
     """The peer's services without a broker: what is said passes through JSON, as in letters."""
 
     def __init__(self, pair: Pair, asked: Callable[[str], None] = lambda _: None) -> None:
-        self.tables = Tables(pair.beta, pair.config, pair.config.site("beta"))
+        self.pair, self.tables = pair, Tables(pair.beta, pair.config, pair.config.site("beta"))
         self.asked, self.bytes_exchanged = asked, 0
 
     def __call__(self, what: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         self.asked(what)
+        if what == "positions":  # as apply does at either site, now and then
+            self.pair.everywhere("UPDATE kuroshio.look SET number = number + 1")
         try:
             said = json.dumps(getattr(self.tables, what)("alpha", json.loads(json.dumps(body))))
         except UsageError as fault:
@@ -65,7 +67,7 @@ def settle(pair: Pair) -> None:
 
 def compare(pair: Pair, line: Direct | None = None, pace: Pace = FAST) -> Found:
     site = pair.config.site("alpha")
-    comparison = Comparison(pair.alpha, pair.config, site, "beta", line or Direct(pair), pace)
+    comparison = Comparison(pair.alpha, pair.config, site, "beta", line or Direct(pair), pace, poll_seconds=0.01)
     return comparison.compare((pair.schema, "t"))
 
 

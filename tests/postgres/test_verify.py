@@ -226,6 +226,27 @@ def test_a_row_that_keeps_changing_is_neither_equal_nor_different(equal: Pair) -
     assert report.undecided
 
 
+def test_a_row_that_follows_from_others_and_is_not_looked_after_yet_is_no_difference(equal: Pair) -> None:
+    with as_applied(equal.beta):
+        equal.run(equal.beta, "DELETE FROM t WHERE a = 7")
+
+    def looked_after() -> list[str]:
+        with as_applied(equal.alpha):
+            equal.run(equal.alpha, "DELETE FROM t WHERE a = 7")
+        return []
+
+    report = compare(equal.sessions, list, looked_after=looked_after)
+    assert report.equal is True
+    assert report.tables[f"{equal.schema}.t"].rows == {"alpha": 399, "beta": 399}
+
+
+def test_what_nobody_looks_after_is_a_difference_and_it_is_said_that_nobody_did(equal: Pair) -> None:
+    with as_applied(equal.beta):
+        equal.run(equal.beta, "DELETE FROM t WHERE a = 7")
+    report = compare(equal.sessions, list, looked_after=lambda: ["alpha does not look"])
+    assert (only(report).kind, report.undecided) == ("missing", ["alpha does not look"])
+
+
 def test_links_that_are_behind_leave_it_open(equal: Pair) -> None:
     report = verify(equal, lambda: ["behind"])
     assert report.equal is None
