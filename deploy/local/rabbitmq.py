@@ -1,12 +1,14 @@
 """One RabbitMQ broker a site: its files, its environment, its users.
 
 The brokers share one port mapper (epmd) that is the stack's own, and a cookie; they are no cluster.
-Streams need no plugin. Users come from a definitions file that is read at every start.
+Streams need no plugin. Users come from a definitions file that is read at every start, and when it has changed.
 """
 
 import base64
 import hashlib
 import json
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import pika
 
 from deploy.local import broker_home
 from deploy.local.layout import Layout, is_taken, put
+from deploy.local.say import StackError
 from replication.audience import view_for
 from replication.broker.permissions import OWN, of_peer
 from sitecfg import Config, Site
@@ -118,19 +121,38 @@ def configure(site: Site, config: Config, layout: Layout) -> bool:
         "rabbitmq-env.conf": "",
         "advanced.config": "[].\n",
         "enabled_plugins": f"[{broker_home.PROMETHEUS if site.metrics.broker_port else ''}].\n",
-        "rabbitmq.conf": _settings(site, folder),
-        "definitions.json": json.dumps(definitions(site, config), indent=1),
+        "rabbitmq.conf": _settings(site, layout),
     }
     changed = [put(folder / name, text) for name, text in files.items()]
     return any(changed)
 
 
-def _settings(site: Site, folder: Path) -> str:
+def define(site: Site, config: Config, layout: Layout) -> bool:
+    """Write which users there are, and what each may do; returns whether that changed."""
+    return put(_definitions_file(site, layout), json.dumps(definitions(site, config), indent=1))
+
+
+def tell(site: Site, layout: Layout, epmd_port: int) -> None:
+    """Have the running broker read its users again."""
+    words = ["--quiet", "--node", f"{site.name}@localhost", "import_definitions", str(_definitions_file(site, layout))]
+    done = subprocess.run(
+        [str(layout.broker_home / "sbin" / "rabbitmqctl"), *words],
+        env=os.environ | environment(site, layout, epmd_port), check=False, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    if done.returncode:
+        raise StackError(f"the broker of {site.name} does not take its users: {done.stderr.strip() or done.stdout}")
+
+
+def _definitions_file(site: Site, layout: Layout) -> Path:
+    return layout.broker(site.name) / "definitions.json"
+
+
+def _settings(site: Site, layout: Layout) -> str:
     settings = SETTINGS.format(
         host=site.broker.host,
         port=site.broker.port,
         tls_port=site.broker.tls_port,
-        definitions=folder / "definitions.json",
+        definitions=_definitions_file(site, layout),
         line=LINE_SETTINGS,
         tls=tls_settings(site.keys.authority, site.keys.certificate),
     )

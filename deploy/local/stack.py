@@ -71,9 +71,14 @@ class Stack:
         if changed and self.supervisor.is_running():
             self._say("the configuration has changed: stopping what runs with the old one")
             self._down()
-        if not self.supervisor.is_running():
+        redefined = {site.name for site in self.sites if rabbitmq.define(site, self.config, self.layout)}
+        is_running = self.supervisor.is_running()
+        if not is_running:
             self._start_supervisor()
         self._start_servers()
+        if is_running and redefined:
+            self._say(f"telling the brokers of {', '.join(sorted(redefined))} who may do what")
+            self._at_each_site(lambda site: self._tell(site) if site.name in redefined else None)
 
     def _configure(self) -> bool:
         broker_home.make(self.layout.broker_home, *rabbitmq.plugins(self.config))
@@ -113,6 +118,9 @@ class Stack:
         self._say("databases are ready; waiting for the brokers")
         self._at_each_site(self._await_broker)
         self.supervisor.wait_running([EPMD, WAN, *names(self.config, *INFRASTRUCTURE)], DAEMON_SECONDS)
+
+    def _tell(self, site: Site) -> None:
+        rabbitmq.tell(site, self.layout, local_of(self.config).epmd_port)
 
     def _provide_database(self, site: Site) -> None:
         wait_until(f"PostgreSQL of {site.name} answers", lambda: postgres.is_ready(site), SERVER_SECONDS)

@@ -87,6 +87,8 @@ class Reader(threading.Thread):
         self._round_trip = RoundTrip(link.origin)
         self._whence = Whence()
         self._attempt = 0
+        self._look_seconds = _SILENCE_SECONDS
+        """After so long a silence the directory is looked at."""
         self._missing: tuple[int, str] = (0, "")
         """In which attempt the writer found that something was missing, and what."""
 
@@ -177,18 +179,26 @@ class Reader(threading.Thread):
         ) as reader:
             reading.state, reading.reason, reading.lane = "running", "", self._lane.name
             events.logger().info(events.READING_STARTED, origin=origin, stream=stream, offset=str(offset))
-            heard = time.monotonic()
+            heard, self._look_seconds = time.monotonic(), _SILENCE_SECONDS
             for delivery in reader.deliveries(1.0):
                 self._round_trip.look(reader.ask)
                 attempt, missing = self._missing
                 if attempt == self._attempt:
                     raise self._whence.again(offset, missing)
                 if delivery is not None:
-                    heard = time.monotonic()
+                    heard, self._look_seconds = time.monotonic(), _SILENCE_SECONDS
                     self._deliver(reader, delivery, stream, offset)
-                elif time.monotonic() - heard > _SILENCE_SECONDS:
-                    self._whence.from_first()
-                    raise TransientError("no heartbeat for too long: attaching again from the log's beginning")
+                else:
+                    self._wait(time.monotonic() - heard)
+
+    def _wait(self, silent_seconds: float) -> None:
+        """Look now and then what may be the matter where nothing is heard."""
+        if silent_seconds > self._whence.patience_seconds:
+            raise self._whence.silent()
+        if silent_seconds > self._look_seconds:
+            self._look_seconds += _SILENCE_SECONDS
+            if self._log_in_force().incarnation != self._incarnation:
+                raise TransientError("the origin has begun another log")
 
     def _deliver(self, reader: StreamReader, delivery: Delivery, stream: str, offset: Offset) -> None:
         try:

@@ -47,7 +47,13 @@ def test_what_was_lost_is_not_looked_for_again_until_the_log_or_the_position_is_
         assert isinstance(whence.again(42, "a part is missing"), TransientError)
 
 
-def test_who_heard_nothing_for_too_long_begins_with_the_beginning_once() -> None:
-    whence = Whence()
-    whence.from_first()
-    assert [whence.offset(STREAM, place()) for _ in range(2)] == ["first", 42]
+def test_who_hears_nothing_attaches_by_the_time_and_less_often_until_something_is_heard() -> None:
+    whence, seen = Whence(), []
+    offset = whence.offset(STREAM, place())
+    for _ in range(5):
+        seen.append((offset, whence.patience_seconds))
+        assert isinstance(whence.silent(), TransientError)
+        offset = whence.offset(STREAM, place())
+    since = NOW - timedelta(minutes=1)
+    assert seen == [(42, 15), (since, 60), (since, 240), (since, 600), (since, 600)]
+    assert (whence.offset(STREAM, place(200)), whence.patience_seconds) == (42, 15)

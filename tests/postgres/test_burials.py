@@ -20,8 +20,8 @@ from replication.postgres.indexes import constraints
 from replication.postgres.parameters import register
 from replication.postgres.rows import FastRows
 from sitecfg import Rules, TableRules
+from tests.postgres.house import House
 from tests.postgres.servers import Pair, as_applied
-from tests.postgres.test_claims import House
 from tests.postgres.test_tombstones import FAR, graves, hear, merge, settle
 
 LONG, NONE = 90, 0

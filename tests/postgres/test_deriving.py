@@ -9,8 +9,9 @@ from replication.apply.deriving import Deriver
 from replication.errors import RulesUnknownError
 from replication.postgres.connect import connect
 from sitecfg import Rules, TableRules, UniqueRule
+from tests.postgres.house import PARENTS, RULES, House, create, house_under
 from tests.postgres.servers import Pair, as_applied
-from tests.postgres.test_claims import PARENTS, RULES, House, Story, create, house_under, require_shown
+from tests.postgres.test_claims import Story, require_shown
 
 WIN = {name: TableRules(delete="wins") for name in ("c", *PARENTS)}
 LOSE = {

@@ -23,8 +23,8 @@ from replication.postgres.indexes import constraints
 from replication.postgres.parameters import register
 from replication.postgres.rows import FastRows
 from sitecfg import Rules, TableRules
+from tests.postgres.house import House
 from tests.postgres.servers import Pair
-from tests.postgres.test_claims import House
 
 TABLES = ("buyer", "shop", "sale", "line")
 PARENTS: Mapping[str, Mapping[str, str]] = {

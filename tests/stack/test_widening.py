@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from deploy.local.programs import names
+from deploy.local.programs import DAEMONS, names
 from deploy.local.say import Say
 from deploy.local.stack import Stack
 from replication.apply.sharing import SLICE_ROWS
@@ -77,7 +77,7 @@ def change_rules(sites: Sites, rules: str = NEW) -> None:
     """The new rules at all sites, as sitecfg/RESIDENCY.md says: the brokers let each peer read another view, too."""
     directory = sites.stack.config.directory
     put_rules(sites, rules)
-    sites.stack.down()
+    sites.stack.stop(*names(sites.stack.config, *DAEMONS))
     sites.close()
     sites.stack = Stack(load(directory), Say())
     sites.stack.up(infrastructure_only=True)
