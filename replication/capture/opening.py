@@ -37,8 +37,8 @@ class Tail:
     live_lsn: int
     packed_lsn: int
     changes: int
-    published_us: int = 0
-    """When the newest message was sent."""
+    records: int = 0
+    """How often this database had kept its record when the newest message was sent."""
     is_new: bool = False
     """Nothing is there yet: it opens with an announcement."""
 
@@ -64,9 +64,9 @@ class Tails:
         return max(max(tail.live_lsn, tail.packed_lsn) for tail in self.views.values())
 
     @property
-    def published_us(self) -> int:
-        """When the newest message of all lanes was sent."""
-        return max(tail.published_us for tail in self.views.values())
+    def records(self) -> int:
+        """How often this database had kept its record when the newest message of all lanes was sent."""
+        return max(tail.records for tail in self.views.values())
 
 
 def rebuilt(own: Identity, views: Sequence[str], *, announced: bool, directory: str) -> Tails:
@@ -150,7 +150,7 @@ class Examiner:
         live, packed = heads
         if live is None or packed is None:
             return None
-        return Tail(live.to_lsn, packed.to_lsn, live.changes_total, max(live.published_us, packed.published_us))
+        return Tail(live.to_lsn, packed.to_lsn, live.changes_total, max(live.records, packed.records))
 
     def _directory(self, own: Identity) -> tuple[str, Header | None]:
         """The first directory that the broker serves, or that is not there yet."""
@@ -182,8 +182,8 @@ class Examiner:
 
 
 def check_ahead(connection: Connection, own: Identity, tails: Tails) -> None:
-    """A log ahead of the WAL was written by a database that is not this one any more; so was one that was written on
-    for longer than this database has a record of."""
+    """A log ahead of the WAL was written by a database that is not this one any more; so was one that knows of more
+    records than this database has kept (a record is kept before any message that counts it)."""
     if not tails.intact:
         return
     if tails.last > capturing.flushed(connection):
@@ -191,7 +191,7 @@ def check_ahead(connection: Connection, own: Identity, tails: Tails) -> None:
             f"the log holds changes up to {format_lsn(tails.last)}, beyond this database's WAL: the database was"
             f" restored from a copy. {_REJOIN.format(own.name)}"
         )
-    if capturing.is_unrecorded(own, tails.last, tails.published_us):
+    if tails.records > own.records:
         raise RestoredError(
             "the log was written on after this database's last record of it: the database was restored from a copy."
             f" {_REJOIN.format(own.name)}"

@@ -84,7 +84,7 @@ class Session:
         self._vectors = Vectors()
         self._watching = False
         self._numbers = {name: site.number for name, site in tools.config.sites.items()}
-        self._recorded_lsn = 0
+        self._recorded_lsn = self._records = 0
         self._claimed_us = 0
         self._own: Identity
         self._stream: SlotStream
@@ -167,7 +167,7 @@ class Session:
         )
 
     def _begin(self, tails: Tails, *, opens: bool) -> None:
-        own = self._own
+        own, self._records = self._own, self._own.records
         self._outlets = Outlets([self._outlet(view, tails.views[view.name]) for view in self._tools.views])
         announcement = self._outlets.first.announcement(own.lineage, now_us())
         for outlet in self._outlets.every:
@@ -227,6 +227,7 @@ class Session:
             self._own.incarnation,
             rules_version=self._tools.config.rules.version,
             positions=self._vectors.at(from_lsn),
+            records=self._records,
         )
 
     # -- reading -------------------------------------------------------------------------------------------------------
@@ -314,7 +315,7 @@ class Session:
         """Keep what the broker has confirmed, before the slot moves there: one ahead of the record is taken for new."""
         live, packed = self._outlets.confirmed
         lanes = self._outlets.first
-        capturing.record(self._connection, live, packed, lanes.changes, lanes.last_commit_us, "running")
+        self._records = capturing.record(self._connection, live, packed, lanes.changes, lanes.last_commit_us, "running")
         self._recorded_lsn = min(live, packed)
 
     def _heartbeat(self, now: int) -> None:

@@ -29,6 +29,8 @@ class Identity:
     """The names of the views that there are streams for."""
     recorded_us: int = 0
     """When capture last kept its record; µs since 2000."""
+    records: int = 0
+    """How often it has."""
 
 
 UNRECORDED_SECONDS = 60.0
@@ -44,12 +46,12 @@ def is_unrecorded(own: Identity, lsn: int, published_us: int) -> bool:
 def identity(connection: Connection) -> Identity:
     """Read who this is. Raises where the database was never initialised."""
     row = connection.execute(
-        "SELECT name, number, incarnation, lineage, live_lsn::text, packed_lsn::text, changes, views, updated_at"
-        "  FROM kuroshio.site CROSS JOIN kuroshio.capture"
+        "SELECT name, number, incarnation, lineage, live_lsn::text, packed_lsn::text, changes, views, updated_at,"
+        " records FROM kuroshio.site CROSS JOIN kuroshio.capture"
     ).fetchone()
     if row is None:
         raise InvariantError("this database is not initialised: run python -m replication init")
-    name, number, incarnation, lineage, live, packed, changes, views, recorded_at = row
+    name, number, incarnation, lineage, live, packed, changes, views, recorded_at, records = row
     return Identity(
         str(name),
         int(str(number)),
@@ -60,6 +62,7 @@ def identity(connection: Connection) -> Identity:
         int(str(changes)),
         frozenset(map(str, views)),  # type: ignore[call-overload]
         to_us(recorded_at),  # type: ignore[arg-type]
+        int(str(records)),
     )
 
 
@@ -110,15 +113,16 @@ def applied_by_peers(connection: Connection, own: Identity) -> dict[str, int]:
 
 def record(
     connection: Connection, live: int, packed: int, changes: int, commit_us: int, state: str, reason: str = ""
-) -> None:
-    """Keep what the broker has confirmed, and how capture is."""
-    connection.execute(
+) -> int:
+    """Keep what the broker has confirmed, and how capture is; returns how often that was kept."""
+    row = connection.execute(
         "UPDATE kuroshio.capture SET live_lsn = %s, packed_lsn = %s, changes = %s, state = %s, reason = %s,"
-        " updated_at = now(),"
+        " updated_at = now(), records = records + 1,"
         " commit_time = CASE WHEN %s > 0 THEN timestamptz '2000-01-01 00:00:00+00' + %s * interval '1 microsecond'"
-        " ELSE commit_time END",
+        " ELSE commit_time END RETURNING records",
         (format_lsn(live), format_lsn(packed), changes, state, reason, commit_us, commit_us),
-    )
+    ).fetchone()
+    return int(str(row[0])) if row else 0
 
 
 def record_views(connection: Connection, names: Collection[str]) -> None:

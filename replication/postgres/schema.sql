@@ -167,6 +167,8 @@ CREATE TABLE IF NOT EXISTS kuroshio.capture (
     updated_at   timestamptz NOT NULL DEFAULT now()
 );
 
+ALTER TABLE kuroshio.capture ADD COLUMN IF NOT EXISTS records bigint NOT NULL DEFAULT 0;    -- how often this was kept
+
 -- Which moments lie in which LSN range of an origin, and what that origin had applied by then
 -- (replication/core/concurrency.py).
 CREATE TABLE IF NOT EXISTS kuroshio.passage (

@@ -63,6 +63,8 @@ class Header:
     part: Part | None = None
     lineage: list[Lineage] = field(default_factory=list)
     """In ``start``: the incarnations of this LSN space, oldest first, this one last."""
+    records: int = 0
+    """How often the origin's database had kept its record of the log; one that has fewer is an older copy."""
     version: int = FORMAT_VERSION
 
 
@@ -93,6 +95,8 @@ def write_header(header: Header) -> bytes:
     for incarnation, lsn in header.lineage:
         out.token(incarnation)
         out.uint(lsn)
+    if header.records:
+        out.uint(header.records)
     return bytes(out.buffer)
 
 
@@ -139,6 +143,8 @@ def read_header_bytes(data: bytes | memoryview) -> Header:
     if body.byte():
         header.part = Part(body.uint(), body.uint(), bool(body.byte()))
     header.lineage = [Lineage(body.token(), body.uint()) for _ in range(body.uint())]
+    if body.rest:
+        header.records = body.uint()
     body.end()
     _check(header, DecodeError)
     return header
@@ -164,7 +170,7 @@ def _check(header: Header, error: type[DecodeError | InvariantError]) -> None:
     xids = [header.xid, *(p.xid for p in places), *([header.part.xid] if header.part else [])]
     times = [header.first_commit_us, header.last_commit_us, header.published_us, header.clock_us,
              *(p.commit_us for p in places)]  # fmt: skip
-    counts = [header.transactions, header.changes_total, header.part.number if header.part else 0]
+    counts = [header.transactions, header.changes_total, header.records, header.part.number if header.part else 0]
     fits = (
         all(0 <= lsn < 1 << 64 for lsn in lsns)
         and all(0 <= xid < 1 << 32 for xid in xids)

@@ -87,6 +87,7 @@ def test_what_is_published_while_a_broker_starts_is_confirmed_or_the_connection_
             owner.publisher.publish(stream, b"early", 1)
         owner.until(lambda: bool(owner.confirmed or owner.lost), "confirmed or lost", 70)
 
+    await_stream(broker, stream)
     assert last_message(broker.url(), stream) == b"early"
 
 

@@ -124,4 +124,5 @@ HEADERS = st.builds(
     claims=st.dictionaries(TEXT, LSN, max_size=3),
     part=st.none() | st.builds(Part, XID, XID, st.booleans()),
     lineage=st.lists(st.builds(Lineage, TOKEN, LSN), max_size=3),
+    records=XID,
 )

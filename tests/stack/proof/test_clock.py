@@ -87,9 +87,13 @@ def test_what_is_stamped_ten_minutes_ahead_waits_in_the_open_and_no_edit_is_lost
     set_clock(skewed, 600, OFF)
     skewed.run(OFF, "UPDATE clock.note SET a = 'us, from the future' WHERE id = 4")
     skewed.run(OFF, "INSERT INTO clock.note VALUES (5, 'us', '')")
+
+    def explain() -> str:
+        return f"{ {name: skewed.parked(name) for name in SITES} }\n{skewed.logs()}"
+
     for name in ("taipei", "shanghai"):
         until(f"{name} shows the skew", lambda: offset(skewed, name, OFF) > 590)  # noqa: B023
-        until(f"{name} lets it wait", lambda: {row[1] for row in skewed.parked(name)} == {"clock"})  # noqa: B023
+        until(f"{name} lets it wait", lambda: {row[1] for row in skewed.parked(name)} == {"clock"}, explain=explain)  # noqa: B023
     skewed.run("taipei", "UPDATE clock.note SET a = 'taipei, meanwhile', b = 'taipei, meanwhile' WHERE id = 4")
     skewed.run("shanghai", "INSERT INTO clock.note VALUES (6, 'goes on', '')")
     skewed.converge(TABLE, sites=["taipei", "shanghai"])
