@@ -7,6 +7,8 @@ CONFIG  ?=
 SIZE    ?= demo
 config  := $(if $(CONFIG),--config $(CONFIG))
 local   := $(BIN)/python -m deploy.local
+# More than there are processors: whole sites mostly wait for each other.
+WORKERS ?= 3
 option   = $(if $($(1)),--$(2) $($(1)))
 
 .DEFAULT_GOAL := help
@@ -65,7 +67,7 @@ format: .venv/installed ## mend what ruff can mend
 	$(BIN)/ruff format .
 
 test: install ## install what is missing and run every test; ARGS goes to pytest
-	$(BIN)/pytest --numprocesses auto $(ARGS)
+	$(BIN)/pytest --numprocesses $(WORKERS) $(ARGS)
 
 bench: install ## the benchmarks, at most 30 minutes; figures in build/bench.json
 	$(BIN)/python -m tests.bench $(ARGS)

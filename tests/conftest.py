@@ -2,10 +2,17 @@
 
 Fixtures stand in the folder of their kind. A folder is one worker's, so that what its tests share is started once; a
 module directly in stack/ has sites of its own. Whole sites come when all else is done, and the one that looks at them
-at rest comes last.
+at rest comes last. There are more workers than processors (`make test`), since whole sites mostly wait; what is timed
+asks for the machine for itself (`alone`).
 """
 
+import fcntl
 import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -18,6 +25,23 @@ settings.register_profile("kuroshio", deadline=None, suppress_health_check=[Heal
 settings.load_profile("kuroshio")
 
 logging.getLogger("pika").setLevel(logging.WARNING)  # each step of each connection drowns why a test failed
+
+
+@pytest.fixture(scope="session", autouse=True)
+def at_work() -> Iterator[TextIO]:
+    """Held by every worker of a run, each with the others, until it has nothing left to do."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"alone-{os.getpid()}")
+    path = Path(tempfile.gettempdir()) / f"kuroshio-at-work-{run}"
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield file
+    path.unlink(missing_ok=True)
+
+
+@pytest.fixture
+def alone(at_work: TextIO) -> None:
+    """Wait until the other workers are done. For modules that come last: two that wait would wait for each other."""
+    fcntl.flock(at_work, fcntl.LOCK_EX)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

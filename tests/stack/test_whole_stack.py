@@ -67,6 +67,7 @@ def test_a_web_node_serves_its_page(stack: Stack, site: str) -> None:
         assert b"<html" in answer.read()
 
 
+@pytest.mark.usefixtures("alone")
 def test_at_rest_all_of_it_stays_within_its_memory_and_its_share_of_a_core(stack: Stack) -> None:
     usage = listing.usage(stack.layout.state, WATCHED_SECONDS)
     assert {f"{site}-web" for site in SITES} <= {one.program for one in usage}
@@ -91,10 +92,12 @@ def test_a_daemon_that_is_killed_comes_back(stack: Stack, kind: str) -> None:
     wait_until(f"{program} is back", lambda: stack.supervisor.pid(program) not in (0, killed), DEADLINE_SECONDS)
 
 
+@pytest.mark.usefixtures("alone")
 def test_a_second_start_is_ready_in_time_while_the_sites_are_up(stack: Stack) -> None:
     assert _seconds_to_be_up(stack) < AGAIN_SECONDS
 
 
+@pytest.mark.usefixtures("alone")
 def test_a_start_after_down_is_ready_in_time_and_down_left_nothing(
     stack: Stack, capsys: pytest.CaptureFixture[str]
 ) -> None:
