@@ -15,7 +15,7 @@ from replication.wire.pglogical import Decoder
 from tests.wire.fuzz import Escaped, Input, Target, play
 from tests.wire.mangling import a_message, a_stream
 
-SECONDS = 20
+SECONDS = 60
 INPUTS = 1000
 """So many at least, on the slowest machine."""
 
