@@ -1,10 +1,12 @@
 """Looks for the rows that nobody may see again, and that are kept no longer (replication/core/burial.py).
 
-1. Contested rows are due once every site has passed the delete, and so has the time for which such rows are kept.
+1. Contested rows are due once every site has passed the delete, and so has the time for which such rows are kept, since
+   this site learnt of what there is of them.
 2. A row that fell is due when its parent is dead for good: every site has passed the parent's delete, nothing unseen
    was written to it, and nothing that may yet be shown would bring it back. Children go with the rows that they fell
    with.
-3. What is due is looked for anew each time, and capture buries what still stands as it was found.
+3. Of a table that not every site has whole nothing is ever due: who knows part of a row cannot tell that it is dead.
+4. What is due is looked for anew each time, and capture buries what still stands as it was found.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,10 +14,9 @@ from dataclasses import dataclass
 
 from replication.apply.families import as_referred
 from replication.apply.tables import Tables
-from replication.clock import now_us
+from replication.clock import now_us, to_datetime
 from replication.core.changes import Key
 from replication.core.claims import Hidden
-from replication.core.stamps import moment
 from replication.postgres import burials, claims
 from replication.postgres.burials import Due
 from replication.postgres.catalog import ForeignKey, Table
@@ -38,11 +39,13 @@ class Burying:
 
     def look(self) -> None:
         """Note what is due; belongs in a transaction."""
-        before = moment(now_us() - self.kept_days * _DAY_US, 0)
+        before = to_datetime(now_us() - self.kept_days * _DAY_US)
         due = Due(before, self.own, self.sites.values(), self.sites, _AT_ONCE)
         burials.forget(self.connection)
-        burials.note_contested(self.connection, due)
         for table in self.tables.everything():
+            if self.tables.residence(table) is not None:
+                continue
+            burials.note_contested(self.connection, table, due)
             for reference, parent in self._falling(table):
                 holds = self.tables.holds(parent)
                 keys = burials.fallen_for_good(self.connection, table, reference, parent, holds, due)
@@ -71,4 +74,5 @@ class Burying:
             if self.tables.rules(child).parent(reference.name) != "null":
                 below = claims.children(self.connection, child, reference, as_referred(table, reference, keys))
                 why = claims.hidden_among(self.connection, child, below) if below else {}
-                yield child, [key for key in below if why.get(key) is Hidden.FALLEN]
+                if self.tables.residence(child) is None:
+                    yield child, [key for key in below if why.get(key) is Hidden.FALLEN]

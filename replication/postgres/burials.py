@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from psycopg import sql
@@ -19,9 +20,9 @@ Key = tuple[bytes, ...]
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What is due: deleted before a moment, of which every site has heard, and one site's task."""
+    """What is due: known here as it is since before a time, of which every site has heard, and one site's task."""
 
-    before: int
+    before: datetime
     own: int
     sites: Collection[int]
     names: Collection[str]
@@ -38,14 +39,18 @@ class Due:
         }
 
 
-_TASK = f"""t.deleted < %(before)s AND %(own)s = CASE WHEN t.deleted & {SITE_MASK} = ANY (%(numbers)s)
+_TASK = f"""t.known_since < %(before)s AND %(own)s = CASE WHEN t.deleted & {SITE_MASK} = ANY (%(numbers)s)
      THEN t.deleted & {SITE_MASK} ELSE %(first)s END"""
+
+_WHOLE = """NOT EXISTS (
+    SELECT FROM kuroshio.withheld w WHERE (w.nspname, w.relname, w.key) = (t.nspname, t.relname, t.key))"""
+"""Not kept out of this site's table while it may live elsewhere."""
 
 _NOTE_CONTESTED = f"""
 INSERT INTO kuroshio.burial (nspname, relname, key, xid)
 SELECT nspname, relname, key, xid FROM kuroshio.tombstone t
- WHERE {_TASK} AND t.hidden = '' AND t.stamps IS NOT NULL AND kuroshio.newest(t.stamps) < %(before)s
-   AND kuroshio.is_contested(t.deleted, t.saw, t.stamps) AND {CLAIMED} AND {NOTHING_WAITS}
+ WHERE t.nspname = %(schema)s AND t.relname = %(name)s AND {_TASK} AND t.hidden = '' AND t.stamps IS NOT NULL
+   AND kuroshio.is_contested(t.deleted, t.saw, t.stamps) AND {CLAIMED} AND {NOTHING_WAITS} AND {_WHOLE}
  LIMIT %(most)s"""
 
 
@@ -54,9 +59,9 @@ def forget(connection: Connection) -> None:
     connection.execute("DELETE FROM kuroshio.burial")
 
 
-def note_contested(connection: Connection, due: Due) -> None:
-    """Note the deleted rows that another rule might bring back."""
-    connection.execute(_NOTE_CONTESTED, due.parameters())
+def note_contested(connection: Connection, table: Table, due: Due) -> None:
+    """Note the deleted rows of a table that another rule might bring back."""
+    connection.execute(_NOTE_CONTESTED, {**due.parameters(), "schema": table.schema, "name": table.name})
 
 
 def fallen_for_good(
@@ -65,7 +70,7 @@ def fallen_for_good(
     """The rows that fell with a parent of ``reference`` which nothing may bring back. ``holds``: what would."""
     query = sql.SQL(
         "SELECT f.key FROM kuroshio.tombstone t JOIN kuroshio.tombstone f ON f.nspname = {} AND f.relname = {}"
-        " AND f.hidden = 'fallen' AND {} WHERE {} AND {} AND {} LIMIT %(most)s"
+        " AND f.hidden = 'fallen' AND f.known_since < %(before)s AND {} WHERE {} AND {} AND {} LIMIT %(most)s"
     ).format(
         Constant(child.schema),
         Constant(child.name),

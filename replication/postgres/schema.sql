@@ -61,8 +61,10 @@ CREATE TABLE IF NOT EXISTS kuroshio.tombstone (
     xid          xid8 NOT NULL DEFAULT pg_current_xact_id(),
     settled      boolean NOT NULL DEFAULT false, -- nobody here writes any more who had not seen it
     stable       boolean NOT NULL DEFAULT false, -- every site claims what it needs
+    known_since  timestamptz NOT NULL DEFAULT now(), -- when what stands here was written, or heard of, last
     PRIMARY KEY (nspname, relname, key)
 );
+ALTER TABLE kuroshio.tombstone ADD COLUMN IF NOT EXISTS known_since timestamptz NOT NULL DEFAULT now();
 CREATE INDEX IF NOT EXISTS tombstone_unsettled ON kuroshio.tombstone (xid) WHERE NOT settled;
 CREATE INDEX IF NOT EXISTS tombstone_held ON kuroshio.tombstone (nspname, relname, key) WHERE (stamps IS NULL OR hidden = 'fallen') AND saw[1] > 0;
 CREATE INDEX IF NOT EXISTS tombstone_hidden ON kuroshio.tombstone (nspname, relname, key) WHERE hidden <> '';

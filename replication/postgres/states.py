@@ -286,7 +286,7 @@ def entomb(
         " deleted = excluded.deleted, saw = excluded.saw, referential = excluded.referential,"
         " stamps = excluded.stamps, cells = excluded.cells, parts = excluded.parts,"
         " passed = kuroshio.join_needs(tombstone.passed, excluded.passed),"
-        " xid = excluded.xid, settled = false, stable = false",
+        " xid = excluded.xid, settled = false, stable = false, known_since = excluded.known_since",
         (
             *table.qualified,
             list(map(_text, key)),

@@ -526,7 +526,7 @@ BEGIN
         -- Who was deleted by a person, too, does not come back with a parent.
         referential = excluded.referential AND (tombstone.referential OR tombstone.deleted = 0 OR tombstone.life < excluded.life),
         stamps = excluded.stamps, cells = excluded.cells, parts = excluded.parts, passed = tombstone.passed || excluded.passed,
-        hidden = '', xid = excluded.xid, settled = false, stable = false
+        hidden = '', xid = excluded.xid, settled = false, stable = false, known_since = excluded.known_since
      WHERE tombstone.life <= excluded.life;
     RETURN OLD;
 END $body$ $$, 'on_delete_' || suffix, head || pinned, schema_name, table_name, key_text_old, here.number, here.number, image,

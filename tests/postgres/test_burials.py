@@ -15,11 +15,12 @@ from replication.core.changes import Author, Change
 from replication.core.stamps import moment
 from replication.definitions import rules_for
 from replication.postgres import applying, burials
-from replication.postgres.catalog import describe
+from replication.postgres.catalog import Table, describe
 from replication.postgres.indexes import constraints
 from replication.postgres.parameters import register
 from replication.postgres.rows import FastRows
 from sitecfg import Rules, TableRules
+from sitecfg.rules import Share
 from tests.postgres.house import House
 from tests.postgres.servers import Pair, as_applied
 from tests.postgres.test_tombstones import FAR, graves, hear, merge, settle
@@ -142,14 +143,55 @@ def test_what_is_buried_elsewhere_goes_here_children_first_or_last(house: House)
     assert pair.run(pair.alpha, GRAVES, (pair.schema,)) == [("c", "", True), ("d", "", True), ("q", "", False)]
 
 
-def test_a_row_that_was_written_to_unseen_is_buried_when_its_time_has_passed(pair: Pair) -> None:
+def write_unseen(pair: Pair) -> Table:
+    """Alpha deletes a row; then it hears that beta wrote to it before."""
     pair.everywhere("CREATE TABLE t (id int PRIMARY KEY, a text)")
-    table, tables = pair.enlist("t"), Tables(pair.alpha, pair.config.rules)
+    table = pair.enlist("t")
     pair.run(pair.alpha, "INSERT INTO t VALUES (1, 'x')")
     pair.run(pair.alpha, "DELETE FROM t")
+    age(pair)
     [(base,)] = pair.run(pair.alpha, "SELECT saw[1] FROM kuroshio.tombstone")
     at = moment((int(str(base)) >> 10) + 1, 2)
     merge(pair, table, Change((pair.schema, "t"), "U", (b"1",), {"a": b"beta"}, at, 0, AUTHOR))
+    return table
+
+
+def age(pair: Pair) -> None:
+    """As if all tombstones had lain here for a hundred days."""
+    pair.run(pair.alpha, "UPDATE kuroshio.tombstone SET known_since = now() - interval '100 days'")
+
+
+def test_the_time_is_counted_from_when_an_edit_was_heard_of(pair: Pair) -> None:
+    write_unseen(pair)
+    tables = Tables(pair.alpha, pair.config.rules)
+    pass_everywhere(pair)
+    assert note(pair, tables, LONG) == 0, "the delete is old, the edit came now"
+    age(pair)
+    assert note(pair, tables, LONG) == 1
+
+
+def test_the_time_is_counted_from_when_a_child_fell(house: House) -> None:
+    pair = house.pair
+    fall(house)
+    pair.run(pair.alpha, "UPDATE kuroshio.tombstone SET known_since = '2020-01-01Z' WHERE relname = 'q'")
+    pass_everywhere(pair)
+    assert note(pair, house.tables, LONG) == 0, "the parent is gone for long, its child came now"
+    age(pair)
+    assert note(pair, house.tables, LONG) == 2
+
+
+def test_what_may_live_where_this_site_does_not_see_it_is_never_buried(pair: Pair) -> None:
+    table = write_unseen(pair)
+    pass_everywhere(pair)
+    shared = TableRules(share=Share(column="a", by_value={"beta": ("beta",)}))
+    sites = list(pair.config.sites)
+    assert note(pair, Tables(pair.alpha, Rules({str(table): shared}), sites, "alpha"), NONE) == 0
+    assert note(pair, Tables(pair.alpha, pair.config.rules, sites, "alpha"), NONE) == 1
+
+
+def test_a_row_that_was_written_to_unseen_is_buried_when_its_time_has_passed(pair: Pair) -> None:
+    write_unseen(pair)
+    tables = Tables(pair.alpha, pair.config.rules)
     assert note(pair, tables, NONE) == 0, "not every site has passed the delete"
     assert pass_everywhere(pair) == 1
     assert note(pair, tables, LONG) == 0
