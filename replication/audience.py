@@ -39,7 +39,6 @@ class Audiences:
         sites = sorted(config.sites, key=lambda name: config.sites[name].number)
         self._own = own
         self._sees = {name: view_for(config.rules, name) for name in sites}
-        self._views = {name: view.name for name, view in self._sees.items()}
 
     def now(self, table: tuple[str, str]) -> Any:
         """The audience in force, as data."""
@@ -57,14 +56,14 @@ class Audiences:
 
     def owed(self, table: tuple[str, str], earlier: Sequence[Any]) -> list[str]:
         """The sites to which anybody owes something where these audiences were in force before."""
-        found = {site for own in self._views for site in self._widening(own, table, earlier).owing}
-        return [site for site in self._views if site in found]
+        found = {site for own in self._sees for site in self._widening(own, table, earlier).owing}
+        return [site for site in self._sees if site in found]
 
     def _of(self, table: tuple[str, str]) -> Audience:
         return {site: view.of(table) for site, view in self._sees.items()}
 
     def _widening(self, own: str, table: tuple[str, str], earlier: Sequence[Any]) -> Widening:
-        return Widening(own, self._views, [widening.from_data(one) for one in earlier], self._of(table))
+        return Widening(own, list(self._sees), [widening.from_data(one) for one in earlier], self._of(table))
 
 
 def _split(name: str) -> tuple[str, str]:

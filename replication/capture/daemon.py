@@ -82,7 +82,7 @@ def run(config: Config, site: Site) -> None:
         verifier(config, site),
         partial(gatherer_for, config, site),
         views_in_use(config, site.name),
-        partial(narrower_for, site),
+        partial(narrower_for, config, site),
     )
     failures = 0
     patience = Patience()

@@ -4,11 +4,12 @@
 2. Deletes and updates are decided by the row's own columns, as they stand after the change.
 3. Where who may see a row has changed, the row travels *whole* to those who see more or less of it than before. To
    those who see it no more goes what says so, the deciding cell and nothing else. Where the rules have changed, it
-   travels whole to the views that it names. Whole rows are made for nobody else.
+   travels whole to the sites that it names, whatever the view that they read is called by now. Whole rows are made for
+   nobody else.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 from replication.capture.gather import Batch, Buffer
@@ -17,8 +18,8 @@ from replication.core.views import Mask, Sight, TableView, View
 from replication.wire.message import MASK_OF, MOMENT_OF, PARTS_OF, WHOLE, Op
 
 BEFORE = "before"
-"""The blob of whole rows that says what their deciding columns held before: JSON, a list of objects; or the names of
-the views that see more of it by a change of the rules."""
+"""The blob of whole rows that says what their deciding columns held before: JSON, a list of objects; or the
+sites that are to have it as it stands."""
 Conceal = Callable[[tuple[str, str], str, Mask, bytes | None], bytes | None]
 """(table, column, mask, value) -> what stands for the value."""
 
@@ -29,8 +30,10 @@ Deciders = tuple[bytes | None, ...]
 class Narrower:
     """Makes one view's batches; remembers its plans and what it made of deciding values."""
 
-    def __init__(self, view: View, conceal: Conceal) -> None:
+    def __init__(self, view: View, readers: Collection[str], conceal: Conceal) -> None:
+        """``readers``: the sites that read this view."""
         self.view = view
+        self._readers = frozenset(readers)
         self._conceal = conceal
         self._plans: dict[tuple[Plan, str], Plan] = {}
         self._sights: dict[tuple[tuple[str, str], tuple[str, ...], Deciders], Sight] = {}
@@ -86,7 +89,7 @@ class Narrower:
 
     def _before(self, plan: Plan, table: TableView, body: bytes | None) -> list[Sight]:
         found: list[dict[str, str | None] | str] = json.loads(body or b"[]")
-        if self.view.name in found:
+        if not self._readers.isdisjoint(one for one in found if isinstance(one, str)):
             return [Sight(admits=False)]
         rows = [[old.get(name) for name in plan.deciding] for old in found if not isinstance(old, str)]
         return [self._sight(plan, table, tuple(None if v is None else v.encode() for v in row)) for row in rows]

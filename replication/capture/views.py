@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import cache
 
-from replication.audience import views_in_use
+from replication.audience import views_in_use, views_of_peers
 from replication.capture.narrowing import Narrower
 from replication.core.masking import conceal
 from replication.core.views import Mask, View, deciding_columns
@@ -21,7 +21,7 @@ def deciding_of(config: Config, site: Site) -> Callable[[Table], tuple[str, ...]
     return cache(lambda table: deciding_columns(views, table))
 
 
-def narrower_for(site: Site, connection: Connection, view: View) -> Narrower:
+def narrower_for(config: Config, site: Site, connection: Connection, view: View) -> Narrower:
     """Makes the batches of one view; asks this database what a masked column can show."""
     look = cache(lambda table, column: shown(connection, table, column))
     hashes = any(mask.kind == "hash" for table in view.tables.values() for _, mask in table.cells.values())
@@ -31,4 +31,5 @@ def narrower_for(site: Site, connection: Connection, view: View) -> Narrower:
         found = look(table, column)
         return conceal(value, mask, key, found.empty, found.longest)
 
-    return Narrower(view, masked)
+    readers = [name for name, seen in views_of_peers(config, site.name).items() if seen.name == view.name]
+    return Narrower(view, readers, masked)

@@ -37,8 +37,8 @@ class Widening:
     """What one site sends of one table."""
 
     own: str
-    views: Mapping[str, str]
-    """All sites, in the order in which they are to send, each with the name of the view that it reads."""
+    sites: Sequence[str]
+    """All of them, in the order in which they are to send."""
     earlier: Sequence[Audience]
     now: Audience
 
@@ -46,7 +46,7 @@ class Widening:
         """The sites to which this one sends a row with these values."""
         return [
             site
-            for site in self.views
+            for site in self.sites
             if site != self.own and any(self._sends(before, site, values) for before in self.earlier)
         ]
 
@@ -54,13 +54,13 @@ class Widening:
     def owing(self) -> list[str]:
         """The sites to which it may have to send a row."""
         found = [self.owed(values) for values in self._classes()]
-        return [site for site in self.views if any(site in sites for sites in found)]
+        return [site for site in self.sites if any(site in sites for sites in found)]
 
     def _sends(self, before: Audience, site: str, values: Values) -> bool:
         now = self.now[site].sight(values)
         if site not in before or not _is_more(now, before[site].sight(values)):
             return False
-        holders = (one for one in self.views if one in before and _has_all(before[one].sight(values), now))
+        holders = (one for one in self.sites if one in before and _has_all(before[one].sight(values), now))
         return next(holders, self.own) == self.own
 
     def _classes(self) -> Iterator[Values]:

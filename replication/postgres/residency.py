@@ -122,14 +122,14 @@ def note_owed(
     """Have capture send a row to the sites to which a change of the rules lets it go; return these."""
     sites = widening.owed({name: cell.value for name, cell in row.cells.items()})
     if sites and (row.known or row.deleted):
-        _note(connection, table, key, row, rules, sorted({widening.views[site] for site in sites}))
+        _note(connection, table, key, row, rules, sites)
     return sites
 
 
-def note_again(connection: Connection, table: Table, key: Key, row: Row, rules: RowRules, views: Sequence[str]) -> None:
-    """Have capture send a row as it stands here to whoever reads one of these views and may have it: for a repair."""
+def note_again(connection: Connection, table: Table, key: Key, row: Row, rules: RowRules, sites: Sequence[str]) -> None:
+    """Have capture send a row as it stands here to those of these sites that may have it: for a repair."""
     if row.known or row.deleted:
-        _note(connection, table, key, row, rules, list(views))
+        _note(connection, table, key, row, rules, list(sites))
 
 
 def _note(connection: Connection, table: Table, key: Key, row: Row, rules: RowRules, before: Sequence[object]) -> None:

@@ -16,7 +16,7 @@ CREATE TABLE IF NOT EXISTS kuroshio.whole (
     cells        jsonb NOT NULL,               -- column -> text form
     parts        jsonb,
     before       jsonb NOT NULL                -- what the deciding columns held, a list of objects; or, where the rules
-);                                             -- changed and not the row, the names of the views that see more of it
+);                                             -- changed and not the row, the sites that are to have it
 
 -- The same, of moves that apply has seen: apply's own writes are never captured, so capture passes these on.
 CREATE TABLE IF NOT EXISTS kuroshio.moved (LIKE kuroshio.whole INCLUDING ALL);

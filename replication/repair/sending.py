@@ -7,7 +7,6 @@
 
 from collections.abc import Sequence
 
-from replication.audience import view_for
 from replication.core.changes import Key
 from replication.definitions import row_rules
 from replication.postgres import residency, states
@@ -19,8 +18,7 @@ from sitecfg import Config
 def send_again(connection: Connection, config: Config, table: Table, keys: Sequence[Key]) -> int:
     """Note rows for capture; belongs in a transaction. Returns how many there are anything of."""
     rules = row_rules(table, config.rules)
-    views = sorted({view_for(config.rules, name).name for name in config.sites})
     found = states.read(connection, table, keys, rules, lock=False)
     for key, local in found.items():
-        residency.note_again(connection, table, key, local.row, rules, views)
+        residency.note_again(connection, table, key, local.row, rules, list(config.sites))
     return len(found)

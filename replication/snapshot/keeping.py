@@ -70,7 +70,7 @@ def own_changes(
 
 
 def bring_back(
-    connection: Connection, table: Table, rules: RowRules, author: Author, views: Sequence[str]
+    connection: Connection, table: Table, rules: RowRules, author: Author, sites: Sequence[str]
 ) -> tuple[int, int]:
     """Have what was set aside of a table merged and sent, now that the snapshot is there; return of how many rows, and
     of how many that nobody knows any more."""
@@ -81,7 +81,7 @@ def bring_back(
     for key in kept.keys() - forgotten:
         known = there.get(key, states.NOTHING).row
         row = reduce(lambda row, change: merge(row, change.row(rules), rules), kept[key], known)
-        residency.note_again(connection, table, key, row, rules, views)
+        residency.note_again(connection, table, key, row, rules, sites)
         for change in kept[key]:
             applying.park(connection, change, "insert", "it was written here before the site was seeded")
     lost = [kept[key][-1] for key in sorted(forgotten)]

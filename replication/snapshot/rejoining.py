@@ -214,13 +214,13 @@ def _passed_since(connection: Connection, number: int, lsn: int) -> int:
 def send_again(config: Config, connection: Connection, sender: Site, number: int, since_us: int) -> int:
     """Have a site send whole what it holds of the writes that bear a number, from a moment on; return how many rows."""
     register(connection)
-    views, count = [view.name for view in views_in_use(config, sender.name)], 0
+    sites, count = [name for name in config.sites if name != sender.name], 0
     for name in closing.replicated(connection):
         table = describe(connection, *name)
         rules = row_rules(table, config.rules)
         for keys in rewriting.written(connection, table, number, since_us):
             with connection.transaction():
                 for key, local in states.read(connection, table, keys, rules).items():
-                    residency.note_again(connection, table, key, local.row, rules, views)
+                    residency.note_again(connection, table, key, local.row, rules, sites)
                     count += 1
     return count

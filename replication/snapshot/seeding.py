@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 import psycopg
 
-from replication.audience import view_for, views_in_use
+from replication.audience import view_for
 from replication.core.changes import Author
 from replication.core.progress import format_lsn, parse_lsn
 from replication.definitions import row_rules
@@ -161,13 +161,13 @@ def author_at(connection: Connection, site: Site) -> Author:
 def open_site(config: Config, site: Site) -> tuple[int, int]:
     """Let everybody write at a site that is seeded; return of how many rows the site's own changes were brought back,
     and of how many that nobody knows any more."""
-    views = [view.name for view in views_in_use(config, site.name)]
+    sites = [name for name in config.sites if name != site.name]
     with connect(site.dsn(), name="seed") as connection:
         with connection.transaction():
             author, counts = author_at(connection, site), list[tuple[int, int]]()
             for name in closing.replicated(connection):
                 table = describe(connection, *name)
-                counts.append(keeping.bring_back(connection, table, row_rules(table, config.rules), author, views))
+                counts.append(keeping.bring_back(connection, table, row_rules(table, config.rules), author, sites))
             closing.reopen(connection)
         closing.clear(connection)
     return sum(back for back, _ in counts), sum(lost for _, lost in counts)

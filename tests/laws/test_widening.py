@@ -23,7 +23,7 @@ audiences = st.fixed_dictionaries(dict.fromkeys(SITES, views))
 
 
 def widening(own: str, now: Audience, *earlier: Audience) -> Widening:
-    return Widening(own, {site: site for site in SITES}, earlier, now)
+    return Widening(own, SITES, earlier, now)
 
 
 def everybody(**others: TableView) -> Audience:

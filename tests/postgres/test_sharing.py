@@ -166,7 +166,7 @@ def test_a_row_that_is_taken_away_before_its_turn_is_handed_over(alpha: Alpha) -
     assert table is not None
     alpha.merger.leave(table, [(b"7",)])
     assert alpha.count() == ROWS + 49
-    assert alpha.pair.run(alpha.session, "SELECT key FROM kuroshio.moved WHERE before ? %s", ("",)) == [(["7"],)]
+    assert alpha.pair.run(alpha.session, "SELECT key FROM kuroshio.moved WHERE before ? %s", ("beta",)) == [(["7"],)]
 
 
 def test_the_position_says_where_an_origins_rules_begin(alpha: Alpha) -> None:
