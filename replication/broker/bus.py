@@ -4,7 +4,9 @@
    connection (``names.REPLIES``), so nobody else can read it, and what nobody waits for any more is gone.
 2. Nothing is kept for long: a request that was not taken when its asker gives up expires, and the queue is bounded.
 3. A line that is silent is dropped, and made anew by the next request: nothing waits for it beyond its own time.
-4. A letter is bytes to kombu. It can also unpack bodies, before anybody has looked at a signature: it is told not to.
+4. Answers go by direct reply-to and nowhere else, whatever a letter names: who answers may write everywhere at its
+   broker, and would write into the site's own log for a peer that asks it to.
+5. A letter is bytes to kombu. It can also unpack bodies, before anybody has looked at a signature: it is told not to.
 """
 
 import ssl
@@ -192,9 +194,9 @@ def _consumer(channel: Any, site: str, serve_one: Callable[[Message], None]) -> 
 def _serve_one(message: Message, producer: Producer, answer: Answer) -> None:
     """Taken is taken: who gets no answer asks again."""
     message.ack()
-    reply_to = message.properties.get("reply_to")
+    reply_to = str(message.properties.get("reply_to"))
     reply = answer(_body(message))
-    if reply is not None and reply_to:
+    if reply is not None and reply_to.startswith(REPLIES):
         producer.publish(reply, exchange="", routing_key=reply_to, **_BYTES)
 
 

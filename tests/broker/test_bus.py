@@ -13,7 +13,7 @@ import pytest
 from pika import BasicProperties
 
 from replication.broker.bus import Line, serve
-from replication.broker.names import control_name
+from replication.broker.names import control_name, directory_name
 from replication.errors import BrokerUnavailable
 from tests.broker.private_broker import PrivateBroker, wait_for
 
@@ -109,6 +109,21 @@ def test_who_may_write_to_the_exchange_alone_is_answered(broker: PrivateBroker, 
     with answering(broker.url(), site), line_to(broker.url(user), site) as line:
         await_service(broker.url(), site)
         assert ask(line, b"may I") == b"said may I"
+
+
+def test_an_answer_is_not_written_where_a_letter_says_into_the_log_of_who_answers(
+    broker: PrivateBroker, site: str
+) -> None:
+    """Who answers may write everywhere, and who asks may not."""
+    log = directory_name(site)
+    with answering(broker.url(), site), pika.BlockingConnection(pika.URLParameters(broker.url())) as hostile:
+        await_service(broker.url(), site)
+        channel = hostile.channel()
+        channel.queue_declare(log)
+        channel.basic_publish(control_name(site), site, b"forged", BasicProperties(reply_to=log))
+        with line_to(broker.url(), site) as line:
+            assert ask(line, b"next") == b"said next"
+        assert channel.basic_get(log) == (None, None, None)
 
 
 def test_a_body_that_is_to_be_unpacked_is_not_and_the_next_letter_is_answered(broker: PrivateBroker, site: str) -> None:
