@@ -21,8 +21,8 @@ DONE, NOT_DONE, UNDECIDED = 0, 1, 2
 
 
 def run(config: Config, options: argparse.Namespace) -> int:
-    """0: a plan is written, there is nothing to do, or all rows are alike. 1: rows stay as they are. 2: it could not be
-    told."""
+    """0: all that differs is planned, there is nothing to do, or all rows are alike. 1: rows stay as they are, or more
+    differ than are planned. 2: it could not be told."""
     with reach(chosen(config, None), purpose="repair") as reached:
         reached.require_all("repair")
         for connection in reached.connections.values():
@@ -46,6 +46,9 @@ def _plan(config: Config, reached: Reached, file: Path, timeout: float) -> int:
     for row in plan.rows:
         print(f"{row}: {row.finding}")
     print(f"{len(plan.rows):,} rows; nothing is changed yet\n  next: read {file}, then `repair --apply {file}`")
+    if report.unnamed:
+        print(f"{report.unnamed:,} more rows differ and are not in it\n  then: `repair --plan {file}` again")
+        return NOT_DONE
     return DONE
 
 

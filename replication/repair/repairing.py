@@ -24,13 +24,13 @@ from replication.repair.sending import send_again
 from replication.sites import at_each
 from replication.verify.between import dropped, enlisted
 from replication.verify.digests import Digests
+from replication.verify.hidden import hidden_apart
 from replication.verify.parts import Parts
-from replication.verify.report import Difference, Report
+from replication.verify.report import OF_ROWS, Difference, Report
 from replication.verify.scopes import Scope, entitled
 from replication.wait import wait
 from sitecfg import Config
 
-REPAIRABLE = ("data", "stamps", "missing", "hidden")
 ROUNDS = 3
 _CAPTURE_SECONDS = 30.0
 
@@ -63,7 +63,7 @@ class Repair:
         """A plan for what a comparison found, and in words what no repair can mend."""
         rows, left = list[PlannedRow](), list[str]()
         for difference in report.differences:
-            if difference.kind in REPAIRABLE and difference.key:
+            if difference.kind in OF_ROWS and difference.key:
                 rows.append(self._planned(difference))
             else:
                 left.append(str(difference))
@@ -123,16 +123,15 @@ class Repair:
         keys = [tuple(row.key[column] for column in table.key) for row in here]
         differing: set[int] = set()
         gone = tuple(sorted(set().union(*at_each(self._sites, lambda one: dropped(one, table)).values())))
-        for scope in self._scopes(table):
+        audience = entitled(table, self._config.rules, list(self._sites))
+        scopes = [Scope(tuple(self._sites))] if audience is None else list(audience.scopes(shown_rows(table)))
+        for scope in scopes:
             digests = Digests(table, scope.stamped, gone, scope.columns, scope.rows)
             sites = {site: self._sites[site] for site in scope.sites}
             found = at_each(sites, lambda one: Parts(one, digests).states(keys))  # noqa: B023
             differing.update(place for place in range(len(keys)) if len({one[place] for one in found.values()}) > 1)
-        return [row for place, row in enumerate(here) if place in differing]
-
-    def _scopes(self, table: Table) -> list[Scope]:
-        audience = entitled(table, self._config.rules, list(self._sites))
-        return [Scope(tuple(self._sites))] if audience is None else list(audience.scopes(shown_rows(table)))
+        apart = hidden_apart(self._sites, table, audience)
+        return [row for place, row in enumerate(here) if place in differing or keys[place] in apart]
 
     # -- sending -------------------------------------------------------------------------------------------------------
 

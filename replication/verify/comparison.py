@@ -18,11 +18,12 @@ from psycopg import sql
 from replication.errors import UsageError
 from replication.postgres.catalog import Quoted, Table
 from replication.postgres.connect import Connection
-from replication.postgres.residency import hidden_rows, shown_rows
+from replication.postgres.residency import shown_rows
 from replication.sites import at_each
 from replication.verify.between import dropped, enlisted
 from replication.verify.digests import Digests
 from replication.verify.exposure import exposures
+from replication.verify.hidden import hidden_apart
 from replication.verify.report import Difference, ParkedChange, Report, TableResult
 from replication.verify.scopes import Entitled, Scope, entitled
 from replication.verify.suspects import States, differing, read_buckets, read_suspects, row_counts
@@ -96,8 +97,7 @@ def _dropped(sites: Sites, table: Table) -> tuple[str, ...]:
 def _compare_table(sites: Sites, table: Table, fence: Fence, audience: Entitled | None) -> Report:
     report = Report()
     total = report.tables[str(table)] = TableResult()
-    everywhere = [Scope(tuple(sites))]
-    scopes = everywhere if audience is None else list(audience.scopes(shown_rows(table)))
+    scopes = [Scope(tuple(sites))] if audience is None else list(audience.scopes(shown_rows(table)))
     gone = _dropped(sites, table)
     for scope in scopes:
         digests = Digests(table, scope.stamped, gone, scope.columns, scope.rows)
@@ -107,8 +107,9 @@ def _compare_table(sites: Sites, table: Table, fence: Fence, audience: Entitled 
             total.rows[name] = total.rows.get(name, 0) + rows
     for site, connection in sites.items():
         report.differences += _ghosts(site, connection, table)
-    for scope in everywhere if audience is None else audience.scopes(hidden_rows(table)):
-        report.differences += _hidden({name: sites[name] for name in scope.sites}, table, scope)
+    apart = hidden_apart(sites, table, audience)
+    total.differing += len(apart)
+    report.differences += [_hidden(table, *found) for found in list(apart.items())[:MOST_NAMED]]
     if audience is not None:
         report.differences += exposures(sites, audience, MOST_NAMED)
     return report
@@ -188,32 +189,10 @@ def _ghosts(site: str, connection: Connection, table: Table) -> list[Difference]
     ]
 
 
-_HIDDEN = """
-SELECT key, md5(ROW(CASE WHEN %(stamped)s THEN hidden END,
-                    CASE WHEN %(stamped)s THEN (kuroshio.unmarked(stamps))[1:1] || (kuroshio.unmarked(stamps))[3:] END,
-                    CASE WHEN %(stamped)s THEN parts END,
-                    (SELECT jsonb_object_agg(name, value) FROM jsonb_each(cells) AS c(name, value)
-                      WHERE %(columns)s::text[] IS NULL OR name = ANY (%(columns)s::text[])))::text)
-  FROM {source} AND {rows}"""
-
-
-def _hidden(sites: Sites, table: Table, scope: Scope) -> list[Difference]:
-    """Rows that are hidden at all sites that have them, and differ. One that is hidden here and shown there was found
-    already."""
-    query = sql.SQL(_HIDDEN).format(source=hidden_rows(table).source, rows=scope.rows or sql.SQL("true"))
-    columns = None if scope.columns is None else sorted(scope.columns)
-    parameters = {"stamped": scope.stamped, "columns": columns}
-    rows = at_each(sites, lambda connection: connection.execute(query, parameters).fetchall())
-    found: dict[str, dict[tuple[str, ...], str]] = {
-        site: {tuple(key): str(digest) for key, digest in listed}  # type: ignore[arg-type]
-        for site, listed in rows.items()
-    }
-    everywhere = set.intersection(*(set(listed) for listed in found.values()))
-    return [
-        Difference(str(table), "hidden", dict(zip(table.key, key, strict=True)), at=list(found), detail="a hidden row")
-        for key in sorted(everywhere)
-        if len({listed[key] for listed in found.values()}) > 1
-    ][:MOST_NAMED]
+def _hidden(table: Table, key: tuple[str, ...], at: tuple[str, ...]) -> Difference:
+    return Difference(
+        str(table), "hidden", dict(zip(table.key, key, strict=True)), at=list(at), detail="a hidden row differs"
+    )
 
 
 _PARKED = """

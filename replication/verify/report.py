@@ -6,6 +6,9 @@ from typing import Any
 
 from replication.postgres.catalog import STAMPS
 
+OF_ROWS = ("data", "stamps", "missing", "hidden")
+"""The kinds of difference that a table's count is of."""
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -63,7 +66,7 @@ class ParkedChange:
 
 @dataclass(slots=True)
 class TableResult:
-    """Rows by site, and how many differ."""
+    """Rows by site, and how many differ: of these the first are named."""
 
     rows: dict[str, int] = field(default_factory=dict)
     differing: int = 0
@@ -85,6 +88,12 @@ class Report:
         self.tables |= other.tables
         self.differences += other.differences
         self.undecided += other.undecided
+
+    @property
+    def unnamed(self) -> int:
+        """How many rows differ that are not among the differences."""
+        named = sum(difference.kind in OF_ROWS for difference in self.differences)
+        return sum(result.differing for result in self.tables.values()) - named
 
     @property
     def equal(self) -> bool | None:

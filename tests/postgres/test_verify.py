@@ -7,6 +7,8 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from replication.postgres.catalog import describe
+from replication.postgres.parameters import register
+from replication.repair.repairing import Repair
 from replication.verify import suspects
 from replication.verify.comparison import compare
 from replication.verify.digests import Bucket, Digests
@@ -111,6 +113,7 @@ def test_the_same_change_in_many_rows_does_not_cancel_out(equal: Pair) -> None:
     [result] = report.tables.values()
     assert result.differing == 400
     assert len(report.differences) == 100
+    assert report.unnamed == 300
 
 
 def test_a_comparison_by_counts_alone_would_miss_it(equal: Pair) -> None:
@@ -332,6 +335,20 @@ def test_hidden_rows_are_compared_by_what_each_site_is_entitled_to(equal: Pair) 
     hide(equal, "beta", 1003, "0", "another", masked=True)
     found = [(found.key["a"], found.kind) for found in entitled(equal).differences]
     assert found == [("1003", "hidden")]
+
+
+def test_a_hidden_row_that_differs_is_counted_and_a_repair_does_not_take_it_for_alike(equal: Pair) -> None:
+    hide(equal, "alpha", 1001, "1.00", "one")
+    hide(equal, "beta", 1001, "1.00", "another")
+    for connection in equal.sessions.values():
+        register(connection)
+    report, repair = verify(equal), Repair(equal.config, equal.sessions)
+    assert (report.tables[f"{equal.schema}.t"].differing, report.unnamed) == (1, 0)
+    plan, left = repair.plan(report, "now", "somebody")
+    assert left == []
+    equal.run(equal.beta, """UPDATE kuroshio.tombstone SET cells = cells || '{"document": "changed since"}'""")
+    applied = repair.apply(plan, "", "somebody", 1)
+    assert ([row.key["a"] for row in applied.stale], applied.alike) == (["1001"], [])
 
 
 def test_a_hidden_row_that_a_site_has_beyond_its_share_is_named(equal: Pair) -> None:

@@ -155,3 +155,31 @@ def test_what_was_found_is_found_no_more(sites: Sites, table: str) -> None:
     for site, peer in ((HERE, LACKING), (HERE, SPOILT), (SPOILT, HERE)):
         until(f"{site} knows of nothing", lambda: known(sites, site, peer) == (0, ""), 120, sites.logs)  # noqa: B023
     assert sites.run(HERE, "SELECT key FROM kuroshio.divergent") == []
+
+
+def test_a_hidden_row_is_repaired(sites: Sites, file: Path) -> None:
+    tags = "repairs.tag"
+    sites.everywhere(f"CREATE TABLE {tags} (id int PRIMARY KEY, name text UNIQUE NULLS NOT DISTINCT, note text)")
+    sites.add_tables(tags)
+    sites.run(HERE, f"INSERT INTO {tags} VALUES (1, NULL, '')")
+    sites.stack.wan.cut(Lines(site=SPOILT, peer=HERE))
+    sites.run(SPOILT, f"INSERT INTO {tags} VALUES (2, NULL, '')")
+    sites.stack.wan.heal()
+    sites.wait_and_verify()
+    hidden = "SELECT key[1], cells->>'note' FROM kuroshio.tombstone WHERE relname = 'tag' AND hidden <> ''"
+    [(key, _)] = sites.run(HERE, hidden)
+    spoil(sites, SPOILT, """UPDATE kuroshio.tombstone SET cells = cells || '{"note": "x"}' WHERE hidden <> ''""")
+    assert sites.replication("verify").returncode == 1
+    repair(sites, "--plan", str(file))
+    assert "1 rows sent again, 0 were alike" in repair(sites, "--apply", str(file))
+    sites.wait_and_verify()
+    assert [sites.run(site, hidden) for site in sites.names] == [[(key, "x")]] * len(sites.names)
+
+
+def test_a_plan_says_that_more_rows_differ_than_it_holds(sites: Sites, table: str, file: Path) -> None:
+    spoil(sites, LACKING, f"UPDATE {table} SET phone = '2' WHERE id BETWEEN 1 AND 130")
+    assert "30 more rows differ" in repair(sites, "--plan", str(file), returns=1)
+    assert "100 rows sent again" in repair(sites, "--apply", str(file))
+    assert "30 rows; " in repair(sites, "--plan", str(file))
+    repair(sites, "--apply", str(file))
+    sites.wait_and_verify()
