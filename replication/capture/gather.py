@@ -6,6 +6,8 @@
 3. What travels is decided by fresh stamps: a row without any, or a cell without one, stays home.
 4. What an earlier session may have sent, cut otherwise, bears its transaction's LSN in each row, so that a reader whose
    position lies within a message leaves out what it has applied: of that it may have forgotten the tombstones.
+5. A row that no message can hold fences capture, which names it: the trigger cannot refuse it, for PL/pgSQL prepares
+   each expression anew in every transaction, and one over all columns would cost every write.
 """
 
 import json
@@ -13,10 +15,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from replication.capture.fence import FencedError
 from replication.capture.shapes import Plan, Shape, fresh_keys, require_values, written_in
 from replication.core.progress import parse_lsn
 from replication.core.stamps import LIFE, join_moments
 from replication.errors import InvariantError
+from replication.wire.binary import MAX_BODY
 from replication.wire.message import COMMIT_LSN, PARTS_OF, SENT_LSN, Section
 from replication.wire.pglogical import UNCHANGED, Begin, Commit, Insert, Relation, Update
 
@@ -24,6 +28,18 @@ Describe = Callable[[Relation], Shape | None]
 OWN_SCHEMA = "kuroshio"
 PART_BYTES = 16 << 20
 """Of what the walsender says; a message holds less than four times as much (``wire.binary.MAX_BODY``)."""
+
+ROW_BYTES = MAX_BODY - PART_BYTES - (1 << 20)
+"""The most that one row may have: it is not cut, and stands in a message behind less than ``PART_BYTES``."""
+
+
+def _too_large(buffer: "Buffer", size: int) -> FencedError:
+    plan = buffer.plan
+    key = ", ".join((part or b"").decode() for part in buffer.rows[-1][: plan.key_count])
+    return FencedError(
+        f"the row ({key}) of {'.'.join(plan.table)} was written with {size:,} bytes, and no message holds more than"
+        f" {ROW_BYTES >> 20} MB of one row: shorten it, then follow 'A row that is too large' in deploy/RUNBOOK.md"
+    )
 
 
 def add_parts(blobs: dict[str, list[bytes | None]], names: Sequence[str], base: int, value: object) -> None:
@@ -196,7 +212,7 @@ class Gatherer:
         if kind is Insert or kind is Update:
             self._bytes += size
             self.batch.bytes += size
-            self._change(event)  # type: ignore[arg-type]
+            self._change(event, size)  # type: ignore[arg-type]
         elif kind is Begin:
             self._begin(event)  # type: ignore[arg-type]
         elif kind is Commit:
@@ -225,13 +241,13 @@ class Gatherer:
         if self._part_number:
             self._cut_part(is_last=True)
 
-    def _change(self, event: Insert | Update) -> None:
+    def _change(self, event: Insert | Update, size: int) -> None:
         relation = event.relation
         shape = self._shapes.get(id(relation), self)
         if shape is self:
             shape = self._shapes[id(relation)] = None if relation.schema == OWN_SCHEMA else self._describe(relation)
         if shape is None:
-            self._own(event)
+            self._own(event, size)
             return
         text = event.values[shape.stamps_at]  # type: ignore[union-attr]
         if type(text) is not bytes:
@@ -240,7 +256,7 @@ class Gatherer:
         insert = type(event) is Insert
         buffer = self._insert(shape, event, stamps) if insert else self._update(shape, event, stamps)  # type: ignore[arg-type]
         if buffer is not None:
-            self._count(buffer)
+            self._count(buffer, size)
 
     def _insert(self, shape: Shape, event: Insert, stamps: list[int]) -> Buffer:
         plan = shape.insert
@@ -278,7 +294,7 @@ class Gatherer:
             if key in numbers:
                 buffer.set_extra(name, numbers[key], 0)
 
-    def _own(self, event: Insert | Update) -> None:
+    def _own(self, event: Insert | Update, size: int) -> None:
         if event.relation.name == "fence":
             self.batch.fenced = True
         elif event.relation.name == "claim":
@@ -290,10 +306,12 @@ class Gatherer:
             if buffer is not None:
                 if buffer.plan.op == "D":
                     buffer.set_extra(COMMIT_LSN, self._commit_lsn, 0)
-                self._count(buffer)
+                self._count(buffer, size)
 
-    def _count(self, buffer: Buffer) -> None:
+    def _count(self, buffer: Buffer, size: int) -> None:
         """One more change in this transaction; the second one notes where the transaction began in each buffer."""
+        if size > ROW_BYTES and buffer.plan.op != "D":  # a delete's image stays home
+            raise _too_large(buffer, size)
         if self._sent_lsn:
             buffer.set_extra(SENT_LSN, self._sent_lsn, 0)
         self.batch.changes += 1

@@ -6,7 +6,8 @@ import pytest
 
 from replication.apply.sections import changes_of, unapplied
 from replication.capture.deletes import Deletes
-from replication.capture.gather import PART_BYTES, Batch, Gatherer
+from replication.capture.fence import FencedError
+from replication.capture.gather import PART_BYTES, ROW_BYTES, Batch, Gatherer
 from replication.capture.shapes import Shape, shape_of
 from replication.core.changes import Author
 from replication.core.merge import RowRules
@@ -140,6 +141,16 @@ def test_large_rows_are_cut_into_parts_by_their_bytes(before: int, size: int) ->
     assert [batch.changes for batch in batches if batch.part is None] == [before][: bool(before)]
     assert [part.changes for part in parts] == ([2, 2, 2, 0] if size < PART_BYTES else [1] * 6 + [0])
     assert [part.part[2] for part in parts if part.part] == [False] * (len(parts) - 1) + [True]
+
+
+def test_a_row_that_no_message_can_hold_fences_capture_and_is_named() -> None:
+    gather = gatherer()
+    gather.feed(Begin(192, 0, 7))
+    gather.feed(insert("fits"), ROW_BYTES)
+    image = Insert(TOMBSTONE, (b"public", b"customer", b"{gone}", b"1", b"9", b"{1,0}", b"f"))
+    gather.feed(image, ROW_BYTES + 1)  # which stays home
+    with pytest.raises(FencedError, match=r"\(large\) of public\.customer .*RUNBOOK"):
+        gather.feed(insert("large"), ROW_BYTES + 1)
 
 
 @pytest.mark.parametrize("before", [0, 1, 3])
