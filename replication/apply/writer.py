@@ -48,6 +48,7 @@ from sitecfg import Config, Site
 BATCH_CHANGES = 6000
 _TICK_SECONDS = 1.0
 _COLLECT_SECONDS = 5.0
+_DERIVE_SECONDS = 0.3
 _SETTLE_SECONDS = 2.0
 _RETRY_PARKED_SECONDS = 2.0
 _NOTHING_PARKED_SECONDS = 3.0
@@ -82,6 +83,7 @@ class Writer:
         self.rules_known: frozenset[str] = frozenset()
         self._next_tick = self._next_collect = self._next_parked = self._next_settle = 0.0
         self._lock_seconds = 0.0
+        self._deriving_failures = 0
         self._retrying = False
         self._horizon: Horizon | None = None
         self._passed_over: dict[str, int] = {}
@@ -318,6 +320,7 @@ class Writer:
         if now >= self._next_collect:
             self._next_collect = now + _COLLECT_SECONDS
             self._collect()
+        self._derive()
 
     def _collect(self) -> None:
         require_known(self._connection, self._config.rules)
@@ -329,6 +332,18 @@ class Writer:
             self._burying.look()
             staging.collect(self._connection, self._committed)
             applying.drop_passages(self._connection, self._site.name, peers)
+
+    def _derive(self) -> None:
+        """Derive a little anew. Who holds its rows holds up nothing else, and is waited for at last as by changes."""
+        until = time.monotonic() + _DERIVE_SECONDS
+        try:
+            self._wait_for_locks(self._deriving_failures)
+            while self._deriver.step() and time.monotonic() < until:
+                pass
+            self._deriving_failures = 0
+        except psycopg.errors.LockNotAvailable as fault:
+            self._deriving_failures += 1
+            events.logger().warning(events.BATCH_RETRIED, reason=type(fault).__name__, detail=_first_line(fault))
 
     def _retry_parked(self) -> None:
         """Merge what may be merged by now."""

@@ -1,6 +1,9 @@
 """Rules of delete, unique and parent that are changed: what a database shows then is what follows from all changes
 under the new ones, whatever was shown before, and whichever changes came when (pitfall P13)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import psycopg
 import pytest
 
@@ -26,15 +29,24 @@ FALL = {**WIN, "c": TableRules(parents={f"c_{name}_id_fkey": "falls" for name in
 P_LOSES = {**WIN, "p": TableRules(delete="loses")}
 
 
-def derive(house: House) -> None:
-    """What apply does when it is started."""
+@contextmanager
+def deriver(house: House) -> Iterator[Deriver]:
+    """What apply makes when it is started."""
     pair = house.pair
     with as_applied(pair.alpha):
         pair.run(pair.alpha, "SET session_replication_role = replica")
         try:
-            Deriver(pair.alpha, house.merger, house.tables.declared).look()
+            yield Deriver(pair.alpha, house.merger, house.tables.declared)
         finally:
             pair.run(pair.alpha, "RESET session_replication_role")
+
+
+def derive(house: House) -> None:
+    """All that is due."""
+    with deriver(house) as found:
+        found.look()
+        while found.step():
+            pass
 
 
 def derived(pair: Pair) -> bool:
@@ -68,13 +80,14 @@ def test_what_is_shown_follows_the_rules_in_force(
     require_shown(house, story.changes)
 
 
-def contested(pair: Pair) -> House:
-    """A row that was deleted, and edited meanwhile: dead, as a delete wins."""
+def contested(pair: Pair, *keys: int) -> House:
+    """Rows that were deleted, and edited meanwhile: dead, as a delete wins."""
     create(pair)
     house, story = house_under(pair, WIN), Story(pair.schema, 1)
     story.changes.clear()
-    for op in "IDU":
-        story.add("p", 1, op, {"name": b"later"})
+    for key in keys or (1,):
+        for op in "IDU":
+            story.add("p", key, op, {"name": b"later"})
     for change in story.changes:
         house.apply([change])
     assert pair.run(pair.alpha, "SELECT id FROM p") == []
@@ -91,18 +104,33 @@ def test_a_row_that_was_dead_comes_back_and_one_that_lived_goes(pair: Pair) -> N
     assert derived(pair)
 
 
-def test_who_is_interrupted_begins_again(pair: Pair) -> None:
-    contested(pair)
-    house = house_under(pair, P_LOSES)
+@contextmanager
+def held(pair: Pair, key: int) -> Iterator[None]:
+    """While somebody has a deleted row locked."""
     with connect(pair.config.sites["alpha"].dsn(), name="user") as user, user.transaction():
-        user.execute(f"LOCK TABLE {pair.schema}.p IN ACCESS EXCLUSIVE MODE".encode())
-        pair.run(pair.alpha, "SET lock_timeout = '100ms'")
-        with pytest.raises(psycopg.errors.LockNotAvailable):
-            derive(house)
-    assert not derived(pair)
-    derive(house)
+        user.execute(
+            "SELECT FROM kuroshio.tombstone WHERE nspname = %s AND key = %s FOR UPDATE", (pair.schema, [str(key)])
+        )
+        yield
+
+
+def test_who_meets_a_lock_goes_on_from_where_it_was(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deriving, "BATCH_ROWS", 1)
+    contested(pair, 1, 2, 3)
+    house = house_under(pair, P_LOSES)
+    pair.run(pair.alpha, "SET lock_timeout = '100ms'")
+    with deriver(house) as found:
+        found.look()
+        assert found.step()
+        with held(pair, 2), pytest.raises(psycopg.errors.LockNotAvailable):
+            found.step()
+        assert pair.run(pair.alpha, "SELECT id FROM p") == [(1,)], "a step is a batch"
+        assert not derived(pair)
+        with held(pair, 1):
+            while found.step():
+                pass
     assert derived(pair)
-    assert pair.run(pair.alpha, "SELECT name FROM p") == [("later",)]
+    assert pair.run(pair.alpha, "SELECT id FROM p ORDER BY id") == [(1,), (2,), (3,)]
 
 
 def test_who_has_not_read_the_new_rules_ends_and_who_is_ahead_of_the_triggers_waits(pair: Pair) -> None:
