@@ -3,7 +3,9 @@
 import argparse
 
 from replication.errors import UsageError
-from replication.sites import chosen, reach
+from replication.operators import who
+from replication.requests import note
+from replication.sites import Reached, chosen, reach
 from replication.snapshot import leaving
 from replication.snapshot.rejoining import Log
 from sitecfg import Config
@@ -17,6 +19,7 @@ def run(config: Config, options: argparse.Namespace) -> int:
         reached.require_all("remove-site")
         leaving.require_unknown(reached.connections, options.name)
         leaving.forget(reached.connections, options.name)
+        _note(reached, options.name, "forgotten")
     print(f"{options.name}: gone; no site waits for it. Its number is not to be used again")
     return 0
 
@@ -30,11 +33,19 @@ def _close(config: Config, options: argparse.Namespace) -> int:
         if options.lost:
             peers = {site: connection for site, connection in reached.connections.items() if site != name}
             sent = Log(config, peers, config.site(name)).level()
+            _note(reached, name, "given up")
             print(f"{name}: what one site alone had of it is sent to all: {sent:,} rows")
         elif len(config.sites) < 2:
             raise UsageError(f"{name} is the only site")
         else:
             leaving.close_for_good(reached.connections, name, options.timeout)
+            _note(reached, name, "closed")
             print(f"{name}: closed; every other site has all that was written there")
     print(f"  next: take {name}'s file out of sitecfg at every site, start the daemons again, and run this once more")
     return 0
+
+
+def _note(reached: Reached, name: str, outcome: str) -> None:
+    """On record at every site that is reached, the one that leaves among them."""
+    for connection in reached.connections.values():
+        note(connection, "remove-site", name, by=who(), outcome=outcome)

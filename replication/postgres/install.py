@@ -18,9 +18,9 @@ _SCRIPTS = (
     "triggers.sql",
     "residency.sql",
     "burials.sql",
+    "life.sql",
     "control.sql",
     "operations.sql",
-    "life.sql",
 )
 _OWN_TABLES = ("kuroshio.tombstone", "kuroshio.fence", "kuroshio.claim", "kuroshio.whole")
 

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from replication.postgres.catalog import Quoted
 from replication.postgres.connect import Connection
 
 Name = tuple[str, str]
@@ -159,6 +161,13 @@ def known(connection: Connection) -> list[Known]:
         " FROM kuroshio.verification ORDER BY 1, 2"
     ).fetchall()
     return [Known(*row) for row in rows]
+
+
+def forget(connection: Connection, peer: str) -> None:
+    """What is known of a peer that is not there any more."""
+    for table in ("verification", "divergent", "letters"):
+        query = sql.SQL("DELETE FROM kuroshio.{} WHERE peer = %s").format(Quoted(table))
+        connection.execute(query, (peer,))
 
 
 def count_letter(connection: Connection, peer: str, refusal: str) -> None:

@@ -2,8 +2,8 @@
 
 1. While the configuration still names it: it is closed, and every other reads its log to the end. Of a site that is
    lost, what one of them alone has of it is sent to all.
-2. When no configuration names it any more, what it said is forgotten: claims, readings, what it had applied. Its own
-   position stays: tombstones may need that everybody was behind it.
+2. When no configuration names it any more, what it said is forgotten: claims, readings, what it had applied, and how
+   tables compared with its. Its own position stays: tombstones may need that everybody was behind it.
 """
 
 import time
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from replication.core.progress import format_lsn
 from replication.errors import TransientError, UsageError
-from replication.postgres import closing
+from replication.postgres import closing, verifications
 from replication.postgres.connect import Connection
 
 _POLL_SECONDS = 0.2
@@ -45,7 +45,10 @@ def require_unknown(sites: Sites, gone: str) -> None:
             )
         parked = connection.execute("SELECT count(*) FROM kuroshio.parked WHERE origin = %s", (gone,)).fetchone()
         if parked and int(str(parked[0])):
-            raise UsageError(f"{name} has set aside {parked[0]} changes of {gone}: settle these first (status)")
+            raise UsageError(
+                f"{name} has set aside {parked[0]} changes of {gone}: settle these first."
+                f" Next: python -m replication parked --site {name}, then retry, edit or discard --site {name} ID"
+            )
 
 
 def forget(sites: Sites, gone: str) -> None:
@@ -53,6 +56,7 @@ def forget(sites: Sites, gone: str) -> None:
     newest = max((closing.known(connection).get(gone, 0) for connection in sites.values()), default=0)
     for connection in sites.values():
         with connection.transaction():
+            verifications.forget(connection, gone)
             connection.execute("DELETE FROM kuroshio.claim WHERE reader = %s", (gone,))
             connection.execute("DELETE FROM kuroshio.reading WHERE origin = %s", (gone,))
             connection.execute("DELETE FROM kuroshio.peer_position WHERE %s IN (reader, origin)", (gone,))

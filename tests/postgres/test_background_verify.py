@@ -10,6 +10,7 @@ from replication.core.ranges import Ask, Range
 from replication.errors import RefusedError, UsageError
 from replication.postgres import verifications
 from replication.postgres.verifications import Cycle, Outcome
+from replication.snapshot import leaving
 from replication.verify.background import Comparison, Found, Pace
 from replication.verify.between import digests_between, enlisted
 from replication.verify.parts import Parts
@@ -208,7 +209,7 @@ def test_what_was_found_is_kept_with_its_age_and_survives_a_look_that_cannot_tel
     verifications.end(connection, "beta", name, Outcome(0, 0, [], False, "nobody answers"))
     [known] = verifications.known(connection)
     assert (known.divergent, known.undecided) == (2, "nobody answers")
-    pair.run(connection, "INSERT INTO kuroshio.site_number VALUES ('alpha', 1), ('beta', 2) ON CONFLICT DO NOTHING")
+    pair.run(connection, "UPDATE kuroshio.capture SET peers = '{beta}'")
     verifications.ask(connection, "chen")
     assert verifications.next_due(connection, ["beta"], cycle) == ("beta", name)
     verifications.begin(connection, "beta", name)
@@ -218,3 +219,19 @@ def test_what_was_found_is_kept_with_its_age_and_survives_a_look_that_cannot_tel
     assert pair.run(connection, "SELECT key FROM kuroshio.divergent") == []
     [known] = verifications.known(connection)
     assert (known.divergent, known.undecided) == (0, "")
+
+
+def test_a_site_that_has_left_is_forgotten_and_not_asked_about_again(fresh: Callable[..., Pair]) -> None:
+    pair = fresh()
+    pair.everywhere(DDL)
+    pair.enlist("t")
+    pair.run(pair.alpha, "INSERT INTO kuroshio.site_number VALUES ('gone', 3)")
+    pair.everywhere("UPDATE kuroshio.capture SET peers = ARRAY['alpha', 'beta']")
+    verifications.begin(pair.alpha, "gone", (pair.schema, "t"))
+    verifications.end(pair.alpha, "gone", (pair.schema, "t"), Outcome(1, 5, [("1", "x")], False, ""))
+    verifications.count_letter(pair.alpha, "gone", "")
+    leaving.forget(pair.sessions, "gone")
+    verifications.ask(pair.alpha, "chen")
+    assert "gone" not in {known.peer for known in verifications.known(pair.alpha)}
+    for kept in ("divergent", "letters"):
+        assert pair.run(pair.alpha, f"SELECT FROM kuroshio.{kept} WHERE peer = 'gone'") == []

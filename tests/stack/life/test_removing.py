@@ -28,6 +28,9 @@ def test_the_others_stop_waiting_for_a_site_that_has_left(sites: Sites) -> None:
         )
         gone = left.replication("remove-site", ADDED)
         assert gone.returncode == 0, gone.stderr
+        noted = "SELECT array_agg(outcome ORDER BY asked_at) FROM kuroshio.request WHERE action = 'remove-site'"
+        assert [left.value(name, noted) for name in OLD] == [["closed", "forgotten"]] * len(OLD)
+        assert "us" not in left.replication("verify", "--background").stdout
         left.run("taipei", f"DELETE FROM {TABLE} WHERE note = 'the last words'")
         left.converge(TABLE)
         graves = "SELECT count(*) FROM kuroshio.tombstone"
