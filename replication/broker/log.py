@@ -18,20 +18,10 @@ from pika.channel import Channel
 from pika.spec import Basic
 
 from replication.broker.session import Offset, Session
-from replication.errors import BrokerUnavailable, StreamMissing
+from replication.errors import BrokerUnavailable
 
 _PREFETCH = 200
 _EMPTY_SECONDS = 0.5
-
-
-def stream_exists(url: str, stream: str, *, timeout_seconds: float = 10) -> bool:
-    """Whether `stream` is there."""
-    with Session(url, timeout_seconds=timeout_seconds) as session:
-        try:
-            _count(session, stream)
-        except StreamMissing:
-            return False
-        return True
 
 
 def last_message(url: str, stream: str, *, timeout_seconds: float = 10) -> bytes | None:
