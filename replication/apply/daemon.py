@@ -29,7 +29,7 @@ def run(config: Config, site: Site) -> None:
     writer = Writer(config, site, list(readings.values()))
     _open(writer)
     for peer, line in site.peers.items():
-        link = Link(peer, partial(site.peer_url, peer), line.thin, verify, writer.rules_known, view.name)
+        link = Link(peer, site.name, partial(site.peer_url, peer), line.thin, verify, writer.rules_known, view.name)
         Reader(link, readings[peer], writer.inbox, partial(writer.place, peer)).start()
     events.logger().info(events.APPLY_STARTED, peers=sorted(site.peers))
     writer.run()

@@ -61,6 +61,7 @@ class Link:
     """The way to one origin."""
 
     origin: str
+    reader: str
     url: Callable[[], str]
     thin: bool
     verify: Callable[[str, bytes, bytes], None]
@@ -85,7 +86,7 @@ class Reader(threading.Thread):
         self._lsn = self._base_lsn = 0
         self._incarnation = ""
         self._round_trip = RoundTrip(link.origin)
-        self._whence = Whence()
+        self._whence = Whence(link.reader)
         self._attempt = 0
         self._look_seconds = _SILENCE_SECONDS
         """After so long a silence the directory is looked at."""

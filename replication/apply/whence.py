@@ -19,9 +19,10 @@ _PATIENCE_SECONDS, _LONG_PATIENCE_SECONDS = 15.0, 600.0
 
 
 class Whence:
-    """Of one reader."""
+    """Of one reader, at this site."""
 
-    def __init__(self) -> None:
+    def __init__(self, site: str) -> None:
+        self._site = site
         self._next: str = "hint"
         self._here: tuple[str, int] = ("", 0)
         self._lost: tuple[str, int] | None = None
@@ -49,6 +50,8 @@ class Whence:
         """What to raise where something is missing behind this offset."""
         if offset == "first" or self._lost == self._here:
             self._lost = self._here
-            return PositionLostError(f"{missing}: the origin must be seeded again here")
+            return PositionLostError(
+                f"{missing}: {self._site} must be seeded again. Next: python -m replication rejoin {self._site}"
+            )
         self._next = "first" if isinstance(offset, datetime) else "time"
         return TransientError(f"{missing}: looking for it further back in the log")

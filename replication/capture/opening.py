@@ -162,7 +162,8 @@ class Examiner:
                 if not self.gives_up:
                     raise
         raise FencedError(
-            "every stream that could announce this site's log is damaged: the broker's data must be cleared"
+            "every stream that could announce this site's log is damaged:"
+            " follow 'A broker whose data are damaged' in deploy/RUNBOOK.md"
         )
 
     def _tail(self, stream: str) -> Header | None:

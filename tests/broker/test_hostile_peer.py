@@ -46,7 +46,7 @@ class Peer:
         self.reading = Reading(self.name)
         self.inbox: queue.Queue[Incoming] = queue.Queue()
         verify = Verifier({self.name: OWN.public_pem, "other": OTHER.public_pem})
-        link = Link(self.name, lambda: url, False, verify, frozenset({"v1"}))
+        link = Link(self.name, "here", lambda: url, False, verify, frozenset({"v1"}))
         reader = Reader(link, self.reading, self.inbox, lambda: None)
         self._thread = threading.Thread(target=reader._run_once, args=(0,))
 
