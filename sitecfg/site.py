@@ -130,7 +130,9 @@ class Limits(Table):
         default=90, description="how long a row is kept that fell with its parent, or was changed while it was deleted"
     )
     clock_ahead_seconds: Annotated[StrictInt, Field(ge=1, le=86400)] = 60
-    message_seconds: Annotated[StrictInt, Field(ge=1, le=3600)] = 5
+    message_seconds: Annotated[StrictInt, Field(ge=1, le=3600)] = Field(
+        default=5, description="how long a part of a large transaction may take on the slowest line to a peer"
+    )
     verify_hours: Annotated[StrictInt, Field(ge=1, le=8760)] = Field(
         default=24, description="how often each table is compared with each peer's in the background"
     )

@@ -10,7 +10,7 @@ from replication import events, metrics
 from replication.audience import views_in_use
 from replication.capture.deletes import Deletes
 from replication.capture.fence import FencedError, RestoredError
-from replication.capture.gather import Gatherer
+from replication.capture.gather import PART_BYTES, Gatherer
 from replication.capture.session import PART_CHANGES, Session, Tools
 from replication.capture.shapes import Shape, shape_of
 from replication.capture.views import deciding_of, narrower_for
@@ -27,6 +27,9 @@ from replication.postgres.connect import Connection, connect
 from replication.wire.pglogical import Relation
 from sitecfg import ColumnRule, Config, Site
 
+_SHRINKS = 4
+"""What the walsender says is at least about so many times what travels of it."""
+_LEAST_PART_BYTES = 64 << 10
 _PAUSE_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 _FENCED_SECONDS = 10.0
 _DOWN_SECONDS = 8.0
@@ -64,7 +67,16 @@ def gatherer_for(config: Config, site: Site, connection: Connection) -> Gatherer
         return frozenset(name for name, rule in rules.columns.items() if rule.rule in HAS_PARTS)
 
     deletes = Deletes(key_of, deciding)
-    return Gatherer(shape, deletes, PART_CHANGES, Wholes(key_of, deciding, parted_of, deletes))
+    wholes = Wholes(key_of, deciding, parted_of, deletes)
+    return Gatherer(shape, deletes, PART_CHANGES, wholes, part_bytes(config, site))
+
+
+def part_bytes(config: Config, site: Site) -> int:
+    """How much of a large transaction travels at once: what the slowest line to a peer carries in the time that the
+    site's limits allow."""
+    rates = [one.peers[site.name].rate_bytes_per_second for one in config.sites.values() if site.name in one.peers]
+    carried = site.limits.message_seconds * min(rates, default=PART_BYTES)
+    return min(PART_BYTES, max(_LEAST_PART_BYTES, _SHRINKS * carried))
 
 
 def _carried(rule: ColumnRule) -> tuple[int, ...]:

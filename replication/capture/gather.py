@@ -1,8 +1,9 @@
 """Gathers decoded transactions into batches of sections: pure, and the inner loop of capture.
 
 1. A batch holds whole transactions, or (``part``) a run of one large transaction's changes.
-2. Where a large transaction is cut depends on that transaction alone, so that a rebuilt log cuts it alike: after so
-   many changes, or so many bytes of them, as no message may be too large for its readers.
+2. Where a large transaction is cut depends on that transaction and the configuration alone, so that a rebuilt log cuts
+   it alike: after so many changes, or so many bytes of them, as no message may be too large for its readers, or take
+   too long on the slowest line to them.
 3. What travels is decided by fresh stamps: a row without any, or a cell without one, stays home.
 4. What an earlier session may have sent, cut otherwise, bears its transaction's LSN in each row, so that a reader whose
    position lies within a message leaves out what it has applied: of that it may have forgotten the tombstones.
@@ -27,7 +28,7 @@ from replication.wire.pglogical import UNCHANGED, Begin, Commit, Insert, Relatio
 Describe = Callable[[Relation], Shape | None]
 OWN_SCHEMA = "kuroshio"
 PART_BYTES = 16 << 20
-"""Of what the walsender says; a message holds less than four times as much (``wire.binary.MAX_BODY``)."""
+"""The most, of what the walsender says; a message holds less than four times as much (``wire.binary.MAX_BODY``)."""
 
 ROW_BYTES = MAX_BODY - PART_BYTES - (1 << 20)
 """The most that one row may have: it is not cut, and stands in a message behind less than ``PART_BYTES``."""
@@ -185,11 +186,19 @@ Read = Callable[[Insert | Update, Batch], Buffer | None]
 class Gatherer:
     """Feeds on decoder events; ``batch`` holds what is complete, ``parts`` what was cut off a large transaction."""
 
-    def __init__(self, describe: Describe, tombstone: Read, part_changes: int, whole: Read = lambda *_: None) -> None:
+    def __init__(
+        self,
+        describe: Describe,
+        tombstone: Read,
+        part_changes: int,
+        whole: Read = lambda *_: None,
+        part_bytes: int = PART_BYTES,
+    ) -> None:
         self._describe = describe
         self._tombstone = tombstone
         self._whole = whole
         self._part_changes = part_changes
+        self._part_bytes = part_bytes
         self._shapes: dict[int, Shape | None] = {}
         self.batch = Batch()
         self.parts: list[Batch] = []
@@ -321,7 +330,7 @@ class Gatherer:
         elif self._marks is None:
             assert self._first is not None
             self._mark(self._first, buffer)
-        if count % self._part_changes == 0 or self._bytes >= PART_BYTES:
+        if count % self._part_changes == 0 or self._bytes >= self._part_bytes:
             if self._marks is None:
                 self._mark(buffer)
             self._cut_part(is_last=False)

@@ -5,7 +5,7 @@
    what is left of its parts is needless.
 2. Only transactions count: a heartbeat may lie between that LSN and the commit.
 3. A part of another log takes the place of the one before: an origin that was restored gives its transactions' numbers
-   again.
+   again. So does one that was cut elsewhere, under other limits: it is sent again with all that follow it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,8 @@ def stage(connection: Connection, header: Header, body: bytes) -> None:
     connection.execute(
         "INSERT INTO kuroshio.staged_part AS p (origin, xid, part, body, incarnation, behind)"
         " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (origin, xid, part) DO UPDATE SET body = excluded.body,"
-        " incarnation = excluded.incarnation, behind = excluded.behind WHERE p.incarnation <> excluded.incarnation",
+        " incarnation = excluded.incarnation, behind = excluded.behind"
+        " WHERE p.incarnation <> excluded.incarnation OR p.body <> excluded.body",
         (
             header.origin,
             header.part.xid,

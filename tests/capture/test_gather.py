@@ -38,11 +38,12 @@ def update(key: str, phone: Value, packed: bytes) -> Update:
     return Update(RELATION, None, (key.encode(), b"name", phone, packed))
 
 
-def gatherer(part_changes: int = 1000) -> Gatherer:
+def gatherer(part_changes: int = 1000, part_bytes: int = PART_BYTES) -> Gatherer:
     def shape(relation: Relation) -> Shape | None:
         return shape_of(relation, ("id",), ("id", "name", "phone"), {}) if relation is RELATION else None
 
-    return Gatherer(shape, Deletes(lambda schema, name: ("id",) if name == "customer" else None), part_changes)
+    deletes = Deletes(lambda schema, name: ("id",) if name == "customer" else None)
+    return Gatherer(shape, deletes, part_changes, part_bytes=part_bytes)
 
 
 def feed(into: Gatherer, changes: Iterable[object], end_lsn: int = 100) -> None:

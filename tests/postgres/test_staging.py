@@ -17,9 +17,11 @@ def session(pair: Pair) -> Connection:
     return pair.alpha
 
 
-def stage(session: Connection, number: int, *, log: str = "first", xid: int = XID, behind: int = BEFORE) -> None:
+def stage(
+    session: Connection, number: int, *, log: str = "first", xid: int = XID, behind: int = BEFORE, body: str = ""
+) -> None:
     header = Header("beta", log, kind="part", from_lsn=behind, to_lsn=behind, part=Part(xid, number, False))
-    staging.stage(session, header, f"{log} {number}".encode())
+    staging.stage(session, header, (body or f"{log} {number}").encode())
 
 
 def test_what_is_left_of_a_transaction_that_was_applied_otherwise_is_dropped(session: Connection) -> None:
@@ -46,3 +48,12 @@ def test_a_part_of_another_log_takes_the_place_of_the_one_before(session: Connec
     assert staging.count(session, "beta", XID, 2) == 2, "those before the last one alone"
     staging.drop(session, "beta", XID)
     assert staging.count(session, "beta", XID, 9) == 0
+
+
+def test_parts_that_are_cut_elsewhere_take_the_place_of_those_before(session: Connection) -> None:
+    """The origin was started again under other limits in the middle of the transaction."""
+    for number, rows in enumerate(["a", "b", "c", "d"]):
+        stage(session, number, body=rows)
+    for number, rows in enumerate(["ab", "cd"]):
+        stage(session, number, body=rows)
+    assert list(staging.bodies(session, "beta", XID, 2)) == [b"ab", b"cd"]
