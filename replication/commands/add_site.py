@@ -4,16 +4,21 @@ import argparse
 
 from replication.enlisting import Enlisting
 from replication.initialising import initialise_site
+from replication.keys import require_home
 from replication.postgres.connect import Connection
 from replication.sites import chosen, reach
 from replication.snapshot.joining import Joining, choose_donor, require_declared
 from replication.snapshot.seeding import open_site
 from sitecfg import Config
 
+_CARRIED = ", or, where no host has both sites' keys, seed the new site with a carried file (deploy/RUNBOOK.md)"
+
 
 def run(config: Config, options: argparse.Namespace) -> int:
     """Put the site's database under replication and seed it; the others work on."""
     new, donor = config.site(options.name), choose_donor(config, options.name, options.donor)
+    for site in (new, donor):
+        require_home(site, "add-site", _CARRIED)
     with reach(chosen(config, None), purpose="add-site") as reached:
         reached.require_all("add-site")
         sites = reached.connections
@@ -21,9 +26,9 @@ def run(config: Config, options: argparse.Namespace) -> int:
         print(f"{new.name}: under replication, incarnation {initialise_site(new)}")
         for line in Enlisting(config, sites, [new.name]).add(_tables(sites[donor.name])):
             print(line)
-        rows = Joining(config, sites, new, donor, options.timeout).run()
+        had = Joining(config, sites, new, donor, options.timeout).run()
     open_site(config, new)
-    print(f"{new.name}: has {rows:,} rows of {donor.name}, and reads the others' logs from there")
+    print(f"{new.name}: has {had.rows:,} rows of {donor.name}, and reads the others' logs from there")
     print("  next: python -m replication wait --timeout 600, then verify")
     return 0
 

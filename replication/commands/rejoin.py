@@ -3,6 +3,7 @@
 import argparse
 
 from replication.initialising import initialise_site
+from replication.keys import require_home
 from replication.postgres import capturing, closing
 from replication.sites import chosen, reach
 from replication.snapshot.joining import Joining, choose_donor
@@ -14,6 +15,7 @@ from sitecfg import Config
 def run(config: Config, options: argparse.Namespace) -> int:
     """Say what is wrong with the site, and mend it. May be run again where it was killed."""
     site = config.site(options.name)
+    require_home(site, "rejoin")
     with reach(chosen(config, None), purpose="rejoin") as reached:
         reached.require_all("rejoin")
         log = Log(config, reached.connections, site)
@@ -52,8 +54,9 @@ class _Rejoining:
     def _seed(self, keeps_since_us: int | None) -> None:
         site, options = self._site, self._options
         donor = choose_donor(self._config, site.name, options.donor)
-        rows = Joining(self._config, self._sites, site, donor, options.timeout, keeps_since_us).run()
-        print(f"{site.name}: has {rows:,} rows of {donor.name}, and reads the others' logs from there")
+        joining = Joining(self._config, self._sites, site, donor, options.timeout, keeps_since_us, options.file)
+        had = joining.run()
+        print(f"{site.name}: has {had.rows:,} rows of {had.header.donor}, and reads the others' logs from there")
 
     def _renew(self) -> None:
         own, sent = self._log.begin(self._log.heard_since_us())

@@ -27,6 +27,19 @@ def rejoin(sites: Sites) -> str:
     return done.stdout
 
 
+def rejoin_with_a_carried_file(sites: Sites, file: Path) -> None:
+    """As between hosts: where the site is, there is no key of its donor."""
+    key = sites.stack.site("taipei").keys.own
+    away = key.rename(key.with_name("away.key"))
+    refused = sites.replication("rejoin", ADDED, "--timeout", "60", "--from", "taipei")
+    away.rename(key)
+    assert "--file FILE" in refused.stderr, refused.stdout + refused.stderr
+    taken = sites.replication("snapshot", "--site", "taipei", "--to", str(file))
+    assert taken.returncode == 0, taken.stdout + taken.stderr
+    done = sites.replication("rejoin", ADDED, "--timeout", "60", "--file", str(file))
+    assert done.returncode == 0, done.stdout + done.stderr + sites.logs()
+
+
 def copy(source: Path, target: Path) -> None:
     subprocess.run(["cp", "-a", source, target], check=True)
 
@@ -106,7 +119,7 @@ def test_a_site_restored_from_a_dump_gets_its_lost_rows_back(sites: Sites, tmp_p
     subprocess.run(["pg_restore", "--exit-on-error", "-d", site.dsn(), dump], check=True)
     sites.stack.start(*daemons(ADDED))
     until("capture is fenced, and says what to do", lambda: sites.value(ADDED, FENCED), 60, sites.logs)
-    rejoin(sites)
+    rejoin_with_a_carried_file(sites, tmp_path / "taipei.snapshot")
     sites.converge(TABLE)
     assert {"before the dump", "lost after the dump"} <= notes(sites, ADDED)
     sites.run(ADDED, LINE, ("after the dump",))
