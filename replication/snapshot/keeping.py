@@ -18,6 +18,7 @@ from psycopg.types.json import Jsonb
 from replication.core.changes import Author, Change, Key, from_json
 from replication.core.conflicts import existence_conflict
 from replication.core.merge import Row, RowRules, merge
+from replication.core.rules import may_be_written
 from replication.core.stamps import hlc_of, site_of
 from replication.postgres import applying, residency, rewriting, states
 from replication.postgres.catalog import Table
@@ -48,9 +49,14 @@ def own_changes(
         return site_of(moment) == author.number and hlc_of(moment) >= since_us
 
     inserted = is_own(row.base)
-    cells = {name: cell for name, cell in row.cells.items() if inserted or is_own(cell.stamp.moment)}
+    cells = {
+        name: cell
+        for name, cell in row.cells.items()
+        if inserted or is_own(cell.stamp.moment) or may_be_written(cell.parts, author.number, since_us)
+    }
     if inserted or cells:
-        newest = row.base if inserted else max(cell.stamp.moment for cell in cells.values())
+        moments = [cell.stamp.moment for cell in cells.values()]
+        newest = row.base if inserted else max(filter(is_own, moments), default=max(moments))
         yield Change(
             table,
             "I" if inserted else "U",
