@@ -4,10 +4,10 @@ import argparse
 
 from replication.initialising import initialise_site
 from replication.keys import require_home
-from replication.postgres import capturing, closing
+from replication.postgres import closing
 from replication.sites import chosen, reach
 from replication.snapshot.joining import Joining, choose_donor
-from replication.snapshot.rejoining import Fault, Log, diagnose
+from replication.snapshot.rejoining import LONGEST_TRANSACTION_US, Fault, Log, diagnose
 from replication.snapshot.seeding import open_site
 from sitecfg import Config
 
@@ -59,7 +59,7 @@ class _Rejoining:
         print(f"{site.name}: has {had.rows:,} rows of {had.header.donor}, and reads the others' logs from there")
 
     def _renew(self) -> None:
-        own, sent = self._log.begin(self._log.heard_since_us())
+        own, sent = self._log.begin(_surely(min(self._log.heard_us())))
         print(f"{own.name}: a new log, {own.incarnation}; {sent:,} rows are sent again")
 
     def _restore(self) -> None:
@@ -69,10 +69,17 @@ class _Rejoining:
         if not self._log.await_end(self._options.timeout):
             sent = self._log.level()
             print(f"{site.name}: its old log is gone; what one peer alone had of it is sent to all: {sent:,} rows")
-        self._seed(capturing.captured_until_us(here))
+        heard_us = self._log.heard_us()
+        self._seed(_surely(min(heard_us)))
         own, _ = self._log.begin()
-        kept, forgotten = open_site(self._config, site)
+        kept, forgotten = open_site(self._config, site, _surely(max(heard_us)))
         print(f"{site.name}: a new log, {own.incarnation}")
         print(f"{site.name}: what was written to it since it was restored is kept by the rules: {kept:,} rows")
         if forgotten:
             print(f"{site.name}: edits of {forgotten:,} rows that had been deleted everywhere are on record alone")
+
+
+def _surely(heard_us: int) -> int:
+    """Who has heard of a site up to a time has had all that is stamped before this: a stamp is the clock when its
+    transaction began."""
+    return max(heard_us - LONGEST_TRANSACTION_US, 0)

@@ -136,10 +136,9 @@ class Log:
             for since in [_passed_since(self.peers[name], self.site.number, least)]
         )
 
-    def heard_since_us(self) -> int:
-        """From when on a peer may not have heard what this site wrote, by the site's clock."""
-        times = [_position(connection, self.site.name)[1] for connection in self.peers.values()]
-        return max(min(times, default=0) - LONGEST_TRANSACTION_US, 0)
+    def heard_us(self) -> list[int]:
+        """Up to when, by the site's clock, each peer has applied what was committed there."""
+        return [_position(connection, self.site.name)[1] for connection in self.peers.values()] or [0]
 
     def begin(self, sends_since_us: int | None = None) -> tuple[Identity, int]:
         """A new log, behind all that anybody knows of this site; the peers read on from its beginning.

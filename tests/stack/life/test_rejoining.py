@@ -10,6 +10,7 @@ import psycopg
 from psycopg import sql
 
 from deploy.local.wan.client import Lines
+from replication.keys import keep_incarnations
 from sitecfg import Site
 from tests.stack.life.growing import ADDED, OLD, daemons
 from tests.stack.proof.load import TABLE, load
@@ -125,6 +126,25 @@ def test_a_site_restored_from_a_dump_gets_its_lost_rows_back(sites: Sites, tmp_p
     sites.run(ADDED, LINE, ("after the dump",))
     sites.wait_and_verify()
     assert "after the dump" in notes(sites, OLD[0])
+
+
+def test_what_a_restored_site_alone_has_is_not_taken_away_with_its_log(sites: Sites) -> None:
+    """It was sent to the site's own broker, whose log is lost; no peer had read it."""
+    sites.stack.wan.cut(Lines(site=ADDED))
+    sites.run(ADDED, LINE, ("read by nobody",))
+    end = sites.value(ADDED, "SELECT pg_current_wal_insert_lsn()")
+    sent = "SELECT least(live_lsn, packed_lsn) >= %s FROM kuroshio.capture"
+    until("the broker has it", lambda: sites.value(ADDED, sent, (end,)), 60, sites.logs)
+    sites.stack.stop(f"{ADDED}-capture")
+    keep_incarnations(sites.stack.site(ADDED), "a-log-that-nobody-has")
+    sites.stack.start(f"{ADDED}-capture")
+    until("capture is fenced, and says what to do", lambda: sites.value(ADDED, FENCED), 60, sites.logs)
+    sites.stack.wan.heal()
+    rejoin(sites)
+    sites.converge(TABLE)
+    for site in sites.names:
+        assert "read by nobody" in notes(sites, site)
+    sites.wait_and_verify()
 
 
 def test_a_site_whose_slot_is_lost_sends_again_what_its_log_does_not_hold(sites: Sites) -> None:
