@@ -39,6 +39,7 @@ from sitecfg import Config, Site
 LONGEST_TRANSACTION_US = 3_600_000_000
 """A stamp is the clock when its transaction began; what committed later may bear one that is older by so much."""
 _POLL_SECONDS = 0.5
+_BROKER_SECONDS = 60.0
 Sites = Mapping[str, Connection]
 
 
@@ -113,14 +114,28 @@ class Log:
         verify, ends = verifier(self.config, self.site), list[tuple[int, int]]()
         for view in views_in_use(self.config, self.site.name):
             for token in kept_incarnations(self.site):
-                try:
-                    body = last_message(self.site.broker_url(), stream_name(self.site.name, token, "live", view.name))
-                except (StreamMissing, StreamDown):
-                    continue
+                body = self._last(stream_name(self.site.name, token, "live", view.name))
                 if body:
                     header = read_header(body, verify)[0]
                     ends.append((header.to_lsn, header.published_us))
         return ends
+
+    def _last(self, stream: str) -> bytes | None:
+        """The last message of a stream; None where it is lost. A broker that starts is waited for."""
+        deadline = time.monotonic() + _BROKER_SECONDS
+        while True:
+            try:
+                return last_message(self.site.broker_url(), stream)
+            except StreamMissing:
+                return None
+            except StreamDown as fault:
+                if time.monotonic() > deadline:
+                    raise TransientError(
+                        f"the broker of {self.site.name} has the log {stream} and does not serve it ({fault}): start"
+                        " the broker anew, and run this again. If it stays so, the log is damaged: delete it there"
+                        f" (rabbitmqctl delete_queue {stream}), which gives up what it alone holds, and run this again"
+                    ) from fault
+            time.sleep(_POLL_SECONDS)
 
     def _applied(self) -> dict[str, int]:
         return {name: _position(connection, self.site.name)[0] for name, connection in self.peers.items()}
