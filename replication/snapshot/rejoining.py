@@ -1,9 +1,9 @@
 """The way back of a site whose log, or whose database, is not what its peers know.
 
-1. *Restored*: the database is an earlier one than its log was written by. What its old log still holds, the peers read
-   to its end; what one peer alone has of it, that peer sends to all (`level`); then the site is seeded from a peer,
-   with its own lost rows; what was written to it since it was restored is kept by the rules (`keeping`); and it begins
-   a new log.
+1. *Restored*: the database is an earlier one than its log was written by, or a new and empty one. What its old log
+   still holds, the peers read to its end; what one peer alone has of it, that peer sends to all (`level`); then the
+   site is seeded from a peer, with its own lost rows; what was written to it since it was restored is kept by the
+   rules (`keeping`); and it begins a new log.
 2. *Its slot is lost*, or its log does not reach back to what a peer has: what it wrote since the slowest peer heard of
    it is found by its stamps and sent whole, in a new log.
 3. *A peer's log does not reach back* to what the site has of it, because it was away for too long: it is seeded from a
@@ -14,7 +14,7 @@ the other, though a restored database uses its WAL positions again.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -46,7 +46,7 @@ Sites = Mapping[str, Connection]
 class Fault(Enum):
     """What is wrong with a site."""
 
-    RESTORED = "its database was restored from a copy: its log knows more than it does"
+    RESTORED = "its database was restored from a copy, or is a new one: its log, or a peer, knows more than it does"
     SLOT_LOST = "its slot is lost: what it wrote since cannot be read from the WAL"
     LOG_SHORT = "its log does not reach back to what a peer has of it"
     AWAY = "a peer's log does not reach back to what it has: it was away for longer than the logs are kept"
@@ -59,7 +59,7 @@ def diagnose(log: "Log") -> list[Fault]:
     own = capturing.identity(connection)
     if own.incarnation not in kept_incarnations(log.site) or fenced(log.site):
         return [Fault.RESTORED]
-    if not capturing.has_node(connection) or log.is_ahead(own):
+    if not capturing.has_node(connection) or log.is_ahead(own) or log.is_another(own):
         return [Fault.RESTORED]
     found = list[Fault]()
     confirmed = capturing.slot_confirmed(connection)
@@ -95,6 +95,12 @@ class Log:
         ends = self._ends() + [end for peer in self.peers.values() if (end := _applied_of(peer, own.name, tokens))]
         flushed = capturing.flushed(self.sites[self.site.name])
         return any(lsn > flushed or is_unrecorded(own, lsn, published_us) for lsn, published_us in ends)
+
+    def is_another(self, own: Identity) -> bool:
+        """Does a peer know a log of this site that its database has never written, as it is a new one?"""
+        tokens = [*(token for token, _ in own.lineage), *kept_incarnations(self.site)]
+        known = any(_applied_of(peer, own.name, tokens) for peer in self.peers.values())
+        return not known and bool(known_otherwise(self.peers, own.name, tokens))
 
     def await_end(self, patience_seconds: float) -> bool:
         """Wait until every peer has read the old log to its end; False where the broker does not hold it any more."""
@@ -182,6 +188,12 @@ class Log:
         keep_incarnations(self.site, token)
         unfence(self.site)
         return own, sent
+
+
+def known_otherwise(peers: Sites, site: str, tokens: Collection[str]) -> list[str]:
+    """The peers that know a log of a site by none of these names."""
+    query = "SELECT FROM kuroshio.position WHERE origin = %s AND incarnation <> ALL (%s)"
+    return [name for name, peer in peers.items() if peer.execute(query, (site, list(tokens))).fetchone() is not None]
 
 
 def _applied_of(connection: Connection, site: str, tokens: list[str]) -> tuple[int, int] | None:

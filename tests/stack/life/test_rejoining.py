@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import psycopg
 from psycopg import sql
@@ -13,7 +14,7 @@ from deploy.local.wan.client import Lines
 from replication.keys import keep_incarnations
 from sitecfg import Site
 from tests.stack.life.growing import ADDED, OLD, daemons
-from tests.stack.proof.load import TABLE, load
+from tests.stack.proof.load import TABLE, columns, load
 from tests.stack.proof.sites import Sites, until
 from tests.stack.proof.test_broker_loss import damage_and_kill, wipe
 
@@ -92,13 +93,13 @@ def test_a_site_restored_from_a_copy_of_its_files_is_noticed_and_gets_its_lost_r
 def put_aside(site: Site) -> None:
     """An empty database in the place of the site's, which is renamed: DROP DATABASE would wait for pglogical's
     supervisor, in vain."""
-    name = sql.Identifier(site.database.name)
+    name, aside = sql.Identifier(site.database.name), sql.Identifier(f"put_aside_{uuid4().hex}")
     away = sql.SQL("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s")
 
     def rename() -> bool:
         with psycopg.connect(site.dsn(), dbname="postgres", autocommit=True) as server:
             server.execute(away, (site.database.name,))
-            server.execute(sql.SQL("ALTER DATABASE {} RENAME TO put_aside").format(name))
+            server.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(name, aside))
             server.execute(sql.SQL("CREATE DATABASE {}").format(name))
             return True
 
@@ -145,6 +146,33 @@ def test_what_a_restored_site_alone_has_is_not_taken_away_with_its_log(sites: Si
     for site in sites.names:
         assert "read by nobody" in notes(sites, site)
     sites.wait_and_verify()
+
+
+def test_a_site_without_database_and_backup_gets_back_what_any_peer_had(sites: Sites) -> None:
+    """One peer had read more of its log than the other, and the log is gone, too."""
+    site = sites.stack.site(ADDED)
+    sites.stack.stop("kaohsiung-apply")
+    sites.run(ADDED, LINE, ("read by taipei alone",))
+    until("taipei has it", lambda: "read by taipei alone" in notes(sites, "taipei"), 60, sites.logs)
+    sites.stack.stop(*daemons(ADDED))
+    sites.run(ADDED, "SELECT pg_drop_replication_slot('kuroshio')")
+    sites.close()
+    put_aside(site)
+    damage_and_kill(sites.stack, ADDED, wipe)
+    sites.stack.start("kaohsiung-apply")
+    sites.run(ADDED, f"CREATE SCHEMA load; CREATE TABLE {TABLE} ({columns([*OLD, ADDED])})")
+    refused = sites.replication("add-site", ADDED)
+    assert "another log of it" in refused.stderr, refused.stdout + refused.stderr
+    assert sites.replication("init", "--site", ADDED).returncode == 0
+    assert sites.replication("add-table", TABLE, "--site", ADDED).returncode == 0
+    rejoin(sites)
+    sites.stack.start(*daemons(ADDED))
+    sites.converge(TABLE)
+    for name in sites.names:
+        assert "read by taipei alone" in notes(sites, name)
+    sites.run(ADDED, LINE, ("after the loss",))
+    sites.wait_and_verify()
+    assert "after the loss" in notes(sites, OLD[1])
 
 
 def test_a_site_whose_slot_is_lost_sends_again_what_its_log_does_not_hold(sites: Sites) -> None:
