@@ -35,7 +35,7 @@ def require_declared(sites: Sites, new: str) -> None:
             sites[name]
             .execute(
                 "SELECT EXISTS (SELECT FROM kuroshio.capture WHERE %(new)s = ANY (peers)),"
-                " EXISTS (SELECT FROM kuroshio.site_number WHERE name = %(new)s)",
+                " EXISTS (SELECT FROM kuroshio.reading WHERE origin = %(new)s)",
                 {"new": new},
             )
             .fetchone()
