@@ -120,28 +120,11 @@ class Log:
         verify, ends = verifier(self.config, self.site), list[tuple[int, int]]()
         for view in views_in_use(self.config, self.site.name):
             for token in kept_incarnations(self.site):
-                body = self._last(stream_name(self.site.name, token, "live", view.name))
+                body = last_of_log(self.site.broker_url(), stream_name(self.site.name, token, "live", view.name))
                 if body:
                     header = read_header(body, verify)[0]
                     ends.append((header.to_lsn, header.published_us))
         return ends
-
-    def _last(self, stream: str) -> bytes | None:
-        """The last message of a stream; None where it is lost. A broker that starts is waited for."""
-        deadline = time.monotonic() + _BROKER_SECONDS
-        while True:
-            try:
-                return last_message(self.site.broker_url(), stream)
-            except StreamMissing:
-                return None
-            except StreamDown as fault:
-                if time.monotonic() > deadline:
-                    raise TransientError(
-                        f"the broker of {self.site.name} has the log {stream} and does not serve it ({fault}): start"
-                        " the broker anew, and run this again. If it stays so, the log is damaged: delete it there"
-                        f" (rabbitmqctl delete_queue {stream}), which gives up what it alone holds, and run this again"
-                    ) from fault
-            time.sleep(_POLL_SECONDS)
 
     def _applied(self) -> dict[str, int]:
         return {name: _position(connection, self.site.name)[0] for name, connection in self.peers.items()}
@@ -188,6 +171,24 @@ class Log:
         keep_incarnations(self.site, token)
         unfence(self.site)
         return own, sent
+
+
+def last_of_log(url: str, stream: str, patience_seconds: float = _BROKER_SECONDS) -> bytes | None:
+    """The last message of a stream; None where it is lost, or empty. A broker that starts is waited for."""
+    deadline = time.monotonic() + patience_seconds
+    while True:
+        try:
+            return last_message(url, stream)
+        except StreamMissing:
+            return None
+        except StreamDown as fault:
+            if time.monotonic() > deadline:
+                raise TransientError(
+                    f"the broker has the log {stream} and does not serve it ({fault}): start the broker anew, and run"
+                    " this again. If it stays so, the log is damaged: delete it there (rabbitmqctl delete_queue"
+                    f" {stream}), which gives up what it alone holds, and run this again"
+                ) from fault
+        time.sleep(_POLL_SECONDS)
 
 
 def known_otherwise(peers: Sites, site: str, tokens: Collection[str]) -> list[str]:
