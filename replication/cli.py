@@ -108,6 +108,9 @@ def _add_lives(command: Command) -> None:
         made.add_argument(
             "--from", dest="donor", metavar="DONOR", help="seed it from this site; else from one that fits"
         )
+    rejoining.add_argument(
+        "--file", type=Path, metavar="FILE", help="seed it from this snapshot, which was taken on another site's host"
+    )
     for made in (joining, rejoining, leaving):
         made.add_argument(
             "--timeout", type=_seconds, default=3600.0, metavar="S", help="how long the others may be behind (3600)"

@@ -30,6 +30,23 @@ def verifier(config: Config, site: Site) -> Verifier:
     return Verifier({name: path.read_bytes() for name, path in paths.items()})
 
 
+def is_at_home(site: Site) -> bool:
+    """Is this the machine of the site's programs? Only there lies the private key to the public one that all know."""
+    if not (site.keys.own.is_file() and site.keys.public(site.name).is_file()):
+        return False
+    return signer(site).public_pem.strip() == site.keys.public(site.name).read_bytes().strip()
+
+
+def require_home(site: Site, command: str, instead: str = "") -> None:
+    """Raise :class:`UsageError` on another machine: the files beside the keys, and the broker, are another site's."""
+    if not is_at_home(site):
+        raise UsageError(
+            f"{command} needs the files beside {site.name}'s keys, and its broker: the private key in"
+            f" {site.keys.directory} is not {site.name}'s. Nothing was changed: run it on {site.name}'s own"
+            f" host{instead}"
+        )
+
+
 def masking_key(site: Site) -> bytes:
     """What this site's hashes are made with (replication/core/masking.py); it never leaves the site."""
     require_private(site.keys.mask, _HINT)

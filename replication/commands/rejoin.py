@@ -3,10 +3,11 @@
 import argparse
 
 from replication.initialising import initialise_site
-from replication.postgres import capturing, closing
+from replication.keys import require_home
+from replication.postgres import closing
 from replication.sites import chosen, reach
 from replication.snapshot.joining import Joining, choose_donor
-from replication.snapshot.rejoining import Fault, Log, diagnose
+from replication.snapshot.rejoining import LONGEST_TRANSACTION_US, Fault, Log, diagnose
 from replication.snapshot.seeding import open_site
 from sitecfg import Config
 
@@ -14,6 +15,7 @@ from sitecfg import Config
 def run(config: Config, options: argparse.Namespace) -> int:
     """Say what is wrong with the site, and mend it. May be run again where it was killed."""
     site = config.site(options.name)
+    require_home(site, "rejoin")
     with reach(chosen(config, None), purpose="rejoin") as reached:
         reached.require_all("rejoin")
         log = Log(config, reached.connections, site)
@@ -52,11 +54,12 @@ class _Rejoining:
     def _seed(self, keeps_since_us: int | None) -> None:
         site, options = self._site, self._options
         donor = choose_donor(self._config, site.name, options.donor)
-        rows = Joining(self._config, self._sites, site, donor, options.timeout, keeps_since_us).run()
-        print(f"{site.name}: has {rows:,} rows of {donor.name}, and reads the others' logs from there")
+        joining = Joining(self._config, self._sites, site, donor, options.timeout, keeps_since_us, options.file)
+        had = joining.run()
+        print(f"{site.name}: has {had.rows:,} rows of {had.header.donor}, and reads the others' logs from there")
 
     def _renew(self) -> None:
-        own, sent = self._log.begin(self._log.heard_since_us())
+        own, sent = self._log.begin(_surely(min(self._log.heard_us())))
         print(f"{own.name}: a new log, {own.incarnation}; {sent:,} rows are sent again")
 
     def _restore(self) -> None:
@@ -66,10 +69,17 @@ class _Rejoining:
         if not self._log.await_end(self._options.timeout):
             sent = self._log.level()
             print(f"{site.name}: its old log is gone; what one peer alone had of it is sent to all: {sent:,} rows")
-        self._seed(capturing.captured_until_us(here))
+        heard_us = self._log.heard_us()
+        self._seed(_surely(min(heard_us)))
         own, _ = self._log.begin()
-        kept, forgotten = open_site(self._config, site)
+        kept, forgotten = open_site(self._config, site, _surely(max(heard_us)))
         print(f"{site.name}: a new log, {own.incarnation}")
         print(f"{site.name}: what was written to it since it was restored is kept by the rules: {kept:,} rows")
         if forgotten:
             print(f"{site.name}: edits of {forgotten:,} rows that had been deleted everywhere are on record alone")
+
+
+def _surely(heard_us: int) -> int:
+    """Who has heard of a site up to a time has had all that is stamped before this: a stamp is the clock when its
+    transaction began."""
+    return max(heard_us - LONGEST_TRANSACTION_US, 0)

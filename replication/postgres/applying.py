@@ -310,7 +310,9 @@ def adopt_rules(connection: Connection, version: str) -> frozenset[str]:
 
 
 def know_sites(connection: Connection, numbers: Mapping[str, int]) -> None:
-    """Keep the sites' numbers, by which moments name them."""
+    """Keep the sites' numbers, by which moments name them, and how reading goes of these sites alone: whoever is not
+    among them any more is not read."""
+    connection.execute("DELETE FROM kuroshio.reading WHERE origin <> ALL (%s)", (list(numbers),))
     for name, number in numbers.items():
         connection.execute(
             "INSERT INTO kuroshio.site_number (name, number) VALUES (%s, %s)"

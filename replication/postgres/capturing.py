@@ -162,12 +162,6 @@ def begin_lineage(connection: Connection, token: str, lsn: int) -> None:
         connection.execute("UPDATE kuroshio.capture SET live_lsn = %(l)s, packed_lsn = %(l)s", {"l": format_lsn(lsn)})
 
 
-def captured_until_us(connection: Connection) -> int:
-    """When the newest transaction was committed that this database knows to be in its log, in µs since 2000."""
-    row = connection.execute("SELECT commit_time FROM kuroshio.capture").fetchone()
-    return to_us(row[0]) if row and row[0] else 0  # type: ignore[arg-type]
-
-
 def record_passage(
     connection: Connection,
     site: int,

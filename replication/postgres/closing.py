@@ -41,13 +41,16 @@ def close(connection: Connection) -> Closed:
     """Have apply end, and wait until every local write has ended; no other can begin. May run again.
 
     A write that is under way holds a lock that making the trigger waits for; one that has more to write fails then.
+    Rows that are there when a snapshot is being loaded are of the snapshot: nobody wrote them here.
     """
     connection.execute("INSERT INTO kuroshio.closed DEFAULT VALUES ON CONFLICT DO NOTHING")
     names = replicated(connection)
     for name in names:
         connection.execute(_CLOSE.format(sql.Identifier(*name)))
     if any(_has_rows(connection, name) for name in [*names, ("kuroshio", "tombstone")]):
-        connection.execute("UPDATE kuroshio.closed SET lsn = pg_current_wal_insert_lsn() WHERE lsn = '0/0'")
+        connection.execute(
+            "UPDATE kuroshio.closed SET lsn = pg_current_wal_insert_lsn() WHERE lsn = '0/0' AND token = ''"
+        )
     found = closed(connection)
     assert found is not None
     return found

@@ -10,7 +10,7 @@ from psycopg import sql
 from replication.core.changes import Key
 from replication.core.stamps import SITE_MASK
 from replication.postgres.capturing import Identity
-from replication.postgres.catalog import Constant, Table
+from replication.postgres.catalog import PARTS, Constant, Table
 from replication.postgres.connect import Connection
 from replication.postgres.install import SLOT
 
@@ -21,11 +21,15 @@ _SEGMENTS_AT_ONCE = 4096
 
 
 def written(connection: Connection, table: Table, number: int, since_us: int) -> Iterator[list[Key]]:
-    """The keys of the rows, deleted and hidden ones too, that bear a stamp of a site's number from ``since_us`` on."""
+    """The keys of the rows, deleted and hidden ones too, that bear a stamp of a site's number from ``since_us`` on.
+
+    A cell that is made of parts bears the newest stamp of all of them, so the parts are looked at, too. Not every part
+    says when or by whom it was written (`may_be_written`): of these there may be rows too many.
+    """
     texts = sql.SQL(", ").join(sql.SQL("{}::text").format(table.here(name)) for name in table.key)
     query = sql.SQL(
-        "SELECT ARRAY[{key}] FROM {table} WHERE {row} UNION SELECT key FROM kuroshio.tombstone"
-        " WHERE nspname = {schema} AND relname = {name} AND ({deleted} OR {image})"
+        "SELECT ARRAY[{key}] FROM {table} WHERE {row} OR {parts} UNION SELECT key FROM kuroshio.tombstone"
+        " WHERE nspname = {schema} AND relname = {name} AND ({deleted} OR {image} OR {image_parts})"
     ).format(
         key=texts,
         table=table.quoted,
@@ -33,6 +37,8 @@ def written(connection: Connection, table: Table, number: int, since_us: int) ->
         name=Constant(table.name),
         row=_bears(sql.SQL("kuroshio"), number, since_us),
         image=_bears(sql.SQL("stamps"), number, since_us),
+        parts=_has_part(sql.SQL(PARTS), number, since_us) if PARTS in table.own_columns else sql.SQL("false"),
+        image_parts=_has_part(sql.SQL("parts"), number, since_us),
         deleted=_bears(sql.SQL("ARRAY[deleted]"), number, since_us),
     )
     keys = [tuple(str(part).encode() for part in key) for (key,) in connection.execute(query).fetchall()]  # type: ignore[attr-defined]
@@ -42,9 +48,20 @@ def written(connection: Connection, table: Table, number: int, since_us: int) ->
 
 def _bears(stamps: sql.Composable, number: int, since_us: int) -> sql.Composed:
     """The numbers between moments are keys and epochs: too small to be taken for one of these."""
-    return sql.SQL("EXISTS (SELECT FROM unnest({}) AS m WHERE m & {} = {} AND m >> 10 >= {})").format(
-        stamps, Constant(SITE_MASK), Constant(number), Constant(since_us)
-    )
+    return sql.SQL("EXISTS (SELECT FROM unnest({}) AS m WHERE {})").format(stamps, _is_own(number, since_us))
+
+
+def _has_part(parts: sql.Composable, number: int, since_us: int) -> sql.Composed:
+    """`may_be_written`, of the parts as a row keeps them."""
+    return sql.SQL(
+        "EXISTS (SELECT FROM jsonb_each({}) AS cell, jsonb_each(cell.value) AS part,"
+        " LATERAL (SELECT (part.value->>0)::bigint AS m) AS placed"
+        " WHERE left(part.key, 1) = '-' OR part.key = {} OR {})"
+    ).format(parts, Constant(str(number)), _is_own(number, since_us))
+
+
+def _is_own(number: int, since_us: int) -> sql.Composed:
+    return sql.SQL("(m & {} = {} AND m >> 10 >= {})").format(Constant(SITE_MASK), Constant(number), Constant(since_us))
 
 
 def renew_slot(connection: Connection, beyond_lsn: int) -> int | None:

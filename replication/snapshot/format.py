@@ -148,6 +148,7 @@ class Contents:
     header: Header
     chunks: int
     bytes: int
+    rows: int
 
 
 def check(file: BinaryIO, verify: Callable[[str, bytes, bytes], None]) -> Contents:
@@ -158,13 +159,14 @@ def check(file: BinaryIO, verify: Callable[[str, bytes, bytes], None]) -> Conten
     if kind != b"H":
         raise _refused("it has no header")
     header = Header.unpack(payload)
-    chunks, before, ended = 0, b"", False
+    chunks, rows, before, ended = 0, 0, b"", False
     for kind, payload in frames:
         if kind == b"S" and ended and len(payload) == SIGNATURE_SIZE:
             verify(header.donor, _SIGNED + before, payload)
-            return Contents(header, chunks, file.tell())
-        if kind == b"C" and not ended:
+            return Contents(header, chunks, file.tell(), rows)
+        if kind == b"C" and not ended and len(payload) >= _CHUNK.size:
             chunks += 1
+            rows += _CHUNK.unpack_from(payload)[1]
         elif kind == b"E" and not ended:
             ended, before = True, digest.digest()
         else:

@@ -13,10 +13,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from replication.audience import view_for
+from replication.core.progress import parse_lsn
 from replication.errors import TransientError, UsageError
+from replication.keys import is_at_home
 from replication.postgres import capturing, closing
 from replication.postgres.connect import Connection
 from replication.snapshot.bar import Bar
+from replication.snapshot.format import Contents, Header
 from replication.snapshot.seeding import Seeding, await_apply, lacking
 from replication.snapshot.taking import estimate, take
 from sitecfg import Config, Site
@@ -32,7 +35,7 @@ def require_declared(sites: Sites, new: str) -> None:
             sites[name]
             .execute(
                 "SELECT EXISTS (SELECT FROM kuroshio.capture WHERE %(new)s = ANY (peers)),"
-                " EXISTS (SELECT FROM kuroshio.site_number WHERE name = %(new)s)",
+                " EXISTS (SELECT FROM kuroshio.reading WHERE origin = %(new)s)",
                 {"new": new},
             )
             .fetchone()
@@ -68,23 +71,52 @@ class Joining:
     donor: Site
     patience_seconds: float
     keeps_since_us: int | None = None
+    carried: Path | None = None
+    """A snapshot that was taken on the donor's own host, after this said that it should be."""
 
-    def run(self) -> int:
-        """Seed the site, which stays closed; return how many rows it got."""
+    def run(self) -> Contents:
+        """Seed the site, which stays closed; return what it was seeded with."""
         closing.close(self.sites[self.new.name])
         await_apply(self.new)
+        if self.carried is not None:
+            return self._load(self.carried)
         self._await_donor()
+        self._require_donor_s_key()
         with TemporaryDirectory(prefix="kuroshio-seed-") as folder:
             path = Path(folder) / f"{self.donor.name}.snapshot"
             reading = Bar(f"reading {self.donor.name}", estimate(self.sites[self.donor.name]))
-            rows = take(self.config, self.donor, path, reading.at)
+            take(self.config, self.donor, path, reading.at)
             reading.done()
-            with path.open("rb") as file:
-                seeding = Seeding(self.config, self.new, file, keeps_since_us=self.keeps_since_us)
-                loading = Bar(f"loading {self.new.name}", seeding.contents.bytes)
-                seeding.run(loading.at)
-                loading.done()
-        return rows
+            return self._load(path)
+
+    def _load(self, path: Path) -> Contents:
+        with path.open("rb") as file:
+            seeding = Seeding(self.config, self.new, file, keeps_since_us=self.keeps_since_us)
+            self._require_its_log(seeding.contents.header)
+            loading = Bar(f"loading {self.new.name}", seeding.contents.bytes)
+            seeding.run(loading.at)
+            loading.done()
+        return seeding.contents
+
+    def _require_donor_s_key(self) -> None:
+        if not is_at_home(self.donor):
+            new, donor = self.new.name, self.donor.name
+            raise UsageError(
+                f"{new} is closed, and {donor} has had all of it. A snapshot is signed with {donor}'s key, which is not"
+                f" on this host. On {donor}'s own: python -m replication snapshot --site {donor} --to FILE; carry the"
+                f" file here, and run this again with --file FILE"
+            )
+
+    def _require_its_log(self, header: Header) -> None:
+        """What the donor has read of a log that is given up nobody sends again: the snapshot must hold it."""
+        if self.keeps_since_us is None or header.donor not in self.sites:
+            return
+        had = closing.known(self.sites[header.donor]).get(self.new.name, 0)
+        if parse_lsn(header.positions.get(self.new.name, {}).get("lsn", "0/0")) < had:
+            raise UsageError(
+                f"the snapshot was taken before {header.donor} had read {self.new.name}'s old log to its end: take it"
+                " again, and run this with it"
+            )
 
     def _await_donor(self) -> None:
         """Wait until the donor has had all that was written at the closed site, and that it knew."""

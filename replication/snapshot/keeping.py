@@ -5,8 +5,9 @@ full.
    that the row held, the donor has (`seeding.lacking`).
 2. It is merged by apply like any change that waited, by the rules; and sent whole, with the tombstone if the snapshot
    has one: a peer may have dropped its own, because this site had said long ago that it has passed it.
-3. A row that the snapshot neither holds nor knows as deleted was deleted so long ago that everybody has forgotten it.
-   An edit of it does not bring it back; it is put on record.
+3. A row that the snapshot neither holds nor knows as deleted was deleted so long ago that everybody has forgotten it,
+   unless its insert is here and no peer can be sure to have had that. An edit of it does not bring it back; it is put
+   on record.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,6 +19,7 @@ from psycopg.types.json import Jsonb
 from replication.core.changes import Author, Change, Key, from_json
 from replication.core.conflicts import existence_conflict
 from replication.core.merge import Row, RowRules, merge
+from replication.core.rules import may_be_written
 from replication.core.stamps import hlc_of, site_of
 from replication.postgres import applying, residency, rewriting, states
 from replication.postgres.catalog import Table
@@ -48,9 +50,14 @@ def own_changes(
         return site_of(moment) == author.number and hlc_of(moment) >= since_us
 
     inserted = is_own(row.base)
-    cells = {name: cell for name, cell in row.cells.items() if inserted or is_own(cell.stamp.moment)}
+    cells = {
+        name: cell
+        for name, cell in row.cells.items()
+        if inserted or is_own(cell.stamp.moment) or may_be_written(cell.parts, author.number, since_us)
+    }
     if inserted or cells:
-        newest = row.base if inserted else max(cell.stamp.moment for cell in cells.values())
+        moments = [cell.stamp.moment for cell in cells.values()]
+        newest = row.base if inserted else max(filter(is_own, moments), default=max(moments))
         yield Change(
             table,
             "I" if inserted else "U",
@@ -70,14 +77,18 @@ def own_changes(
 
 
 def bring_back(
-    connection: Connection, table: Table, rules: RowRules, author: Author, sites: Sequence[str]
+    connection: Connection, table: Table, rules: RowRules, author: Author, sites: Sequence[str], passed_us: int
 ) -> tuple[int, int]:
     """Have what was set aside of a table merged and sent, now that the snapshot is there; return of how many rows, and
-    of how many that nobody knows any more."""
+    of how many that nobody knows any more. ``passed_us``: a peer has had every insert that is stamped before."""
     register(connection)
     kept = _kept(connection, table, author)
     there = states.read(connection, table, sorted(kept), rules, lock=False)
-    forgotten = {key for key, changes in kept.items() if key not in there and changes[0].op != "I"}
+    forgotten = {
+        key
+        for key, [first, *_] in kept.items()
+        if key not in there and (first.op != "I" or hlc_of(first.moment) < passed_us)
+    }
     for key in kept.keys() - forgotten:
         known = there.get(key, states.NOTHING).row
         row = reduce(lambda row, change: merge(row, change.row(rules), rules), kept[key], known)

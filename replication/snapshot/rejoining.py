@@ -1,9 +1,9 @@
 """The way back of a site whose log, or whose database, is not what its peers know.
 
-1. *Restored*: the database is an earlier one than its log was written by. What its old log still holds, the peers read
-   to its end; what one peer alone has of it, that peer sends to all (`level`); then the site is seeded from a peer,
-   with its own lost rows; what was written to it since it was restored is kept by the rules (`keeping`); and it begins
-   a new log.
+1. *Restored*: the database is an earlier one than its log was written by, or a new and empty one. What its old log
+   still holds, the peers read to its end; what one peer alone has of it, that peer sends to all (`level`); then the
+   site is seeded from a peer, with its own lost rows; what was written to it since it was restored is kept by the
+   rules (`keeping`); and it begins a new log.
 2. *Its slot is lost*, or its log does not reach back to what a peer has: what it wrote since the slowest peer heard of
    it is found by its stamps and sent whole, in a new log.
 3. *A peer's log does not reach back* to what the site has of it, because it was away for too long: it is seeded from a
@@ -14,7 +14,7 @@ the other, though a restored database uses its WAL positions again.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -39,13 +39,14 @@ from sitecfg import Config, Site
 LONGEST_TRANSACTION_US = 3_600_000_000
 """A stamp is the clock when its transaction began; what committed later may bear one that is older by so much."""
 _POLL_SECONDS = 0.5
+_BROKER_SECONDS = 60.0
 Sites = Mapping[str, Connection]
 
 
 class Fault(Enum):
     """What is wrong with a site."""
 
-    RESTORED = "its database was restored from a copy: its log knows more than it does"
+    RESTORED = "its database was restored from a copy, or is a new one: its log, or a peer, knows more than it does"
     SLOT_LOST = "its slot is lost: what it wrote since cannot be read from the WAL"
     LOG_SHORT = "its log does not reach back to what a peer has of it"
     AWAY = "a peer's log does not reach back to what it has: it was away for longer than the logs are kept"
@@ -58,7 +59,7 @@ def diagnose(log: "Log") -> list[Fault]:
     own = capturing.identity(connection)
     if own.incarnation not in kept_incarnations(log.site) or fenced(log.site):
         return [Fault.RESTORED]
-    if not capturing.has_node(connection) or log.is_ahead(own):
+    if not capturing.has_node(connection) or log.is_ahead(own) or log.is_another(own):
         return [Fault.RESTORED]
     found = list[Fault]()
     confirmed = capturing.slot_confirmed(connection)
@@ -95,6 +96,12 @@ class Log:
         flushed = capturing.flushed(self.sites[self.site.name])
         return any(lsn > flushed or is_unrecorded(own, lsn, published_us) for lsn, published_us in ends)
 
+    def is_another(self, own: Identity) -> bool:
+        """Does a peer know a log of this site that its database has never written, as it is a new one?"""
+        tokens = [*(token for token, _ in own.lineage), *kept_incarnations(self.site)]
+        known = any(_applied_of(peer, own.name, tokens) for peer in self.peers.values())
+        return not known and bool(known_otherwise(self.peers, own.name, tokens))
+
     def await_end(self, patience_seconds: float) -> bool:
         """Wait until every peer has read the old log to its end; False where the broker does not hold it any more."""
         end = max((lsn for lsn, _ in self._ends()), default=None)
@@ -113,10 +120,7 @@ class Log:
         verify, ends = verifier(self.config, self.site), list[tuple[int, int]]()
         for view in views_in_use(self.config, self.site.name):
             for token in kept_incarnations(self.site):
-                try:
-                    body = last_message(self.site.broker_url(), stream_name(self.site.name, token, "live", view.name))
-                except (StreamMissing, StreamDown):
-                    continue
+                body = last_of_log(self.site.broker_url(), stream_name(self.site.name, token, "live", view.name))
                 if body:
                     header = read_header(body, verify)[0]
                     ends.append((header.to_lsn, header.published_us))
@@ -136,10 +140,9 @@ class Log:
             for since in [_passed_since(self.peers[name], self.site.number, least)]
         )
 
-    def heard_since_us(self) -> int:
-        """From when on a peer may not have heard what this site wrote, by the site's clock."""
-        times = [_position(connection, self.site.name)[1] for connection in self.peers.values()]
-        return max(min(times, default=0) - LONGEST_TRANSACTION_US, 0)
+    def heard_us(self) -> list[int]:
+        """Up to when, by the site's clock, each peer has applied what was committed there."""
+        return [_position(connection, self.site.name)[1] for connection in self.peers.values()] or [0]
 
     def begin(self, sends_since_us: int | None = None) -> tuple[Identity, int]:
         """A new log, behind all that anybody knows of this site; the peers read on from its beginning.
@@ -168,6 +171,30 @@ class Log:
         keep_incarnations(self.site, token)
         unfence(self.site)
         return own, sent
+
+
+def last_of_log(url: str, stream: str, patience_seconds: float = _BROKER_SECONDS) -> bytes | None:
+    """The last message of a stream; None where it is lost, or empty. A broker that starts is waited for."""
+    deadline = time.monotonic() + patience_seconds
+    while True:
+        try:
+            return last_message(url, stream)
+        except StreamMissing:
+            return None
+        except StreamDown as fault:
+            if time.monotonic() > deadline:
+                raise TransientError(
+                    f"the broker has the log {stream} and does not serve it ({fault}): start the broker anew, and run"
+                    " this again. If it stays so, the log is damaged: delete it there (rabbitmqctl delete_queue"
+                    f" {stream}), which gives up what it alone holds, and run this again"
+                ) from fault
+        time.sleep(_POLL_SECONDS)
+
+
+def known_otherwise(peers: Sites, site: str, tokens: Collection[str]) -> list[str]:
+    """The peers that know a log of a site by none of these names."""
+    query = "SELECT FROM kuroshio.position WHERE origin = %s AND incarnation <> ALL (%s)"
+    return [name for name, peer in peers.items() if peer.execute(query, (site, list(tokens))).fetchone() is not None]
 
 
 def _applied_of(connection: Connection, site: str, tokens: list[str]) -> tuple[int, int] | None:

@@ -72,7 +72,7 @@ class Seeding:
             self._require_fit(connection, state)
             tables = self._tables(connection)
             if state.token != self.contents.header.token:
-                self._begin(connection, list(tables.values()))
+                self._begin(connection, list(tables.values()), is_first=not state.token)
                 state = Closed(state.lsn, self.contents.header.token, 0)
             for chunk in snapshots.chunks(self._file, state.chunk):
                 self._load(connection, tables, chunk)
@@ -113,9 +113,10 @@ class Seeding:
             )
         return {str(part): _fitting(connection, part) for part in parts}
 
-    def _begin(self, connection: Connection, tables: list[Table]) -> None:
+    def _begin(self, connection: Connection, tables: list[Table], *, is_first: bool) -> None:
+        """Where another snapshot was begun before, what is there is that one's."""
         with connection.transaction():
-            if self._keeps_since_us is not None:
+            if is_first and self._keeps_since_us is not None:
                 author = author_at(connection, self._site)
                 for table in tables:
                     rules = row_rules(table, self._config.rules)
@@ -158,16 +159,17 @@ def author_at(connection: Connection, site: Site) -> Author:
     return Author(site.name, site.number, lsn, lsn, {})
 
 
-def open_site(config: Config, site: Site) -> tuple[int, int]:
+def open_site(config: Config, site: Site, passed_us: int = 0) -> tuple[int, int]:
     """Let everybody write at a site that is seeded; return of how many rows the site's own changes were brought back,
-    and of how many that nobody knows any more."""
+    and of how many that nobody knows any more. ``passed_us``: see `keeping.bring_back`."""
     sites = [name for name in config.sites if name != site.name]
     with connect(site.dsn(), name="seed") as connection:
         with connection.transaction():
             author, counts = author_at(connection, site), list[tuple[int, int]]()
             for name in closing.replicated(connection):
                 table = describe(connection, *name)
-                counts.append(keeping.bring_back(connection, table, row_rules(table, config.rules), author, sites))
+                rules = row_rules(table, config.rules)
+                counts.append(keeping.bring_back(connection, table, rules, author, sites, passed_us))
             closing.reopen(connection)
         closing.clear(connection)
     return sum(back for back, _ in counts), sum(lost for _, lost in counts)

@@ -16,7 +16,7 @@ from psycopg import sql
 from replication.audience import view_for
 from replication.clock import now_us, to_datetime
 from replication.core.progress import format_lsn
-from replication.keys import signer
+from replication.keys import require_home, signer
 from replication.postgres import capturing, closing, snapshot
 from replication.postgres.capturing import Identity
 from replication.postgres.catalog import Table, describe
@@ -31,6 +31,7 @@ Progress = Callable[[int], None]
 
 def take(config: Config, site: Site, path: Path, progress: Progress) -> int:
     """Write a snapshot of a site's database; return how many rows it holds."""
+    require_home(site, "snapshot")
     sign = signer(site)
     partial = path.with_name(path.name + ".part")
     with connect(site.dsn(), name="snapshot", autocommit=True) as connection, partial.open("wb") as file:

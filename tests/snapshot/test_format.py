@@ -40,7 +40,7 @@ def test_what_was_written_is_read() -> None:
     file = io.BytesIO(written(sign))
     contents = check(file, Verifier({"taipei": sign.public_pem}))
     assert contents.header == HEADER
-    assert (contents.chunks, contents.bytes) == (2, len(file.getvalue()))
+    assert (contents.chunks, contents.bytes, contents.rows) == (2, len(file.getvalue()), 3)
     assert [(chunk.number, chunk.rows, chunk.text()) for chunk in chunks(file, 0)] == [
         (1, 2, "1\t陳\n2\t\\N\n".encode()),
         (2, 1, b"3\tx\n"),

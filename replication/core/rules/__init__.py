@@ -20,7 +20,7 @@ a row that was deleted lives on.
 
 from collections.abc import Callable, Mapping
 
-from replication.core.rules.cells import NO_PARTS, Cell, Parts, Rule, Write, parts_from_json
+from replication.core.rules.cells import NO_PARTS, Cell, Parts, Rule, Write, may_be_written, parts_from_json
 from replication.core.rules.counter import COUNTER
 from replication.core.rules.elements import SET
 from replication.core.rules.fragments import APPEND
@@ -37,6 +37,7 @@ __all__ = [
     "Parts",
     "Rule",
     "Write",
+    "may_be_written",
     "parts_from_json",
 ]
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from replication.core.stamps import Stamp
+from replication.core.stamps import Stamp, hlc_of, site_of
 
 Part = tuple[int, str]
 Parts = Mapping[str, Part]
@@ -64,6 +64,15 @@ class Rule:
 def parts_from_json(body: Mapping[str, Sequence[Any]]) -> Parts:
     """Parts as JSON holds them, pairs as lists."""
     return {key: (int(order), str(amount)) for key, (order, amount) in body.items()}
+
+
+def may_be_written(parts: Parts, number: int, since_us: int) -> bool:
+    """May a site have written one of these from a moment on? A count says by whom and not when, and what was taken away
+    neither: that may be."""
+    return any(
+        key.startswith("-") or key == str(number) or (site_of(order) == number and hlc_of(order) >= since_us)
+        for key, (order, _) in parts.items()
+    )
 
 
 def join_parts(left: Parts, right: Parts) -> Parts:

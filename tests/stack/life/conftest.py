@@ -11,7 +11,7 @@ from tests.stack.proof.sites import Sites, until
 from tests.stack.stack import running_stack
 
 KNOWN = (
-    "SELECT EXISTS (SELECT FROM kuroshio.site_number WHERE name = %s)"
+    "SELECT EXISTS (SELECT FROM kuroshio.reading WHERE origin = %s)"
     " AND EXISTS (SELECT FROM kuroshio.capture WHERE %s = ANY (peers))"
 )
 

@@ -5,14 +5,16 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import psycopg
 from psycopg import sql
 
 from deploy.local.wan.client import Lines
+from replication.keys import keep_incarnations
 from sitecfg import Site
 from tests.stack.life.growing import ADDED, OLD, daemons
-from tests.stack.proof.load import TABLE, load
+from tests.stack.proof.load import TABLE, columns, load
 from tests.stack.proof.sites import Sites, until
 from tests.stack.proof.test_broker_loss import damage_and_kill, wipe
 
@@ -25,6 +27,19 @@ def rejoin(sites: Sites) -> str:
     done = sites.replication("rejoin", ADDED, "--timeout", "60")
     assert done.returncode == 0, done.stdout + done.stderr + sites.logs()
     return done.stdout
+
+
+def rejoin_with_a_carried_file(sites: Sites, file: Path) -> None:
+    """As between hosts: where the site is, there is no key of its donor."""
+    key = sites.stack.site("taipei").keys.own
+    away = key.rename(key.with_name("away.key"))
+    refused = sites.replication("rejoin", ADDED, "--timeout", "60", "--from", "taipei")
+    away.rename(key)
+    assert "--file FILE" in refused.stderr, refused.stdout + refused.stderr
+    taken = sites.replication("snapshot", "--site", "taipei", "--to", str(file))
+    assert taken.returncode == 0, taken.stdout + taken.stderr
+    done = sites.replication("rejoin", ADDED, "--timeout", "60", "--file", str(file))
+    assert done.returncode == 0, done.stdout + done.stderr + sites.logs()
 
 
 def copy(source: Path, target: Path) -> None:
@@ -78,13 +93,13 @@ def test_a_site_restored_from_a_copy_of_its_files_is_noticed_and_gets_its_lost_r
 def put_aside(site: Site) -> None:
     """An empty database in the place of the site's, which is renamed: DROP DATABASE would wait for pglogical's
     supervisor, in vain."""
-    name = sql.Identifier(site.database.name)
+    name, aside = sql.Identifier(site.database.name), sql.Identifier(f"put_aside_{uuid4().hex}")
     away = sql.SQL("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s")
 
     def rename() -> bool:
         with psycopg.connect(site.dsn(), dbname="postgres", autocommit=True) as server:
             server.execute(away, (site.database.name,))
-            server.execute(sql.SQL("ALTER DATABASE {} RENAME TO put_aside").format(name))
+            server.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(name, aside))
             server.execute(sql.SQL("CREATE DATABASE {}").format(name))
             return True
 
@@ -106,12 +121,58 @@ def test_a_site_restored_from_a_dump_gets_its_lost_rows_back(sites: Sites, tmp_p
     subprocess.run(["pg_restore", "--exit-on-error", "-d", site.dsn(), dump], check=True)
     sites.stack.start(*daemons(ADDED))
     until("capture is fenced, and says what to do", lambda: sites.value(ADDED, FENCED), 60, sites.logs)
-    rejoin(sites)
+    rejoin_with_a_carried_file(sites, tmp_path / "taipei.snapshot")
     sites.converge(TABLE)
     assert {"before the dump", "lost after the dump"} <= notes(sites, ADDED)
     sites.run(ADDED, LINE, ("after the dump",))
     sites.wait_and_verify()
     assert "after the dump" in notes(sites, OLD[0])
+
+
+def test_what_a_restored_site_alone_has_is_not_taken_away_with_its_log(sites: Sites) -> None:
+    """It was sent to the site's own broker, whose log is lost; no peer had read it."""
+    sites.stack.wan.cut(Lines(site=ADDED))
+    sites.run(ADDED, LINE, ("read by nobody",))
+    end = sites.value(ADDED, "SELECT pg_current_wal_insert_lsn()")
+    sent = "SELECT least(live_lsn, packed_lsn) >= %s FROM kuroshio.capture"
+    until("the broker has it", lambda: sites.value(ADDED, sent, (end,)), 60, sites.logs)
+    sites.stack.stop(f"{ADDED}-capture")
+    keep_incarnations(sites.stack.site(ADDED), "a-log-that-nobody-has")
+    sites.stack.start(f"{ADDED}-capture")
+    until("capture is fenced, and says what to do", lambda: sites.value(ADDED, FENCED), 60, sites.logs)
+    sites.stack.wan.heal()
+    rejoin(sites)
+    sites.converge(TABLE)
+    for site in sites.names:
+        assert "read by nobody" in notes(sites, site)
+    sites.wait_and_verify()
+
+
+def test_a_site_without_database_and_backup_gets_back_what_any_peer_had(sites: Sites) -> None:
+    """One peer had read more of its log than the other, and the log is gone, too."""
+    site = sites.stack.site(ADDED)
+    sites.stack.stop("kaohsiung-apply")
+    sites.run(ADDED, LINE, ("read by taipei alone",))
+    until("taipei has it", lambda: "read by taipei alone" in notes(sites, "taipei"), 60, sites.logs)
+    sites.stack.stop(*daemons(ADDED))
+    sites.run(ADDED, "SELECT pg_drop_replication_slot('kuroshio')")
+    sites.close()
+    put_aside(site)
+    damage_and_kill(sites.stack, ADDED, wipe)
+    sites.stack.start("kaohsiung-apply")
+    sites.run(ADDED, f"CREATE SCHEMA load; CREATE TABLE {TABLE} ({columns([*OLD, ADDED])})")
+    refused = sites.replication("add-site", ADDED)
+    assert "another log of it" in refused.stderr, refused.stdout + refused.stderr
+    assert sites.replication("init", "--site", ADDED).returncode == 0
+    assert sites.replication("add-table", TABLE, "--site", ADDED).returncode == 0
+    rejoin(sites)
+    sites.stack.start(*daemons(ADDED))
+    sites.converge(TABLE)
+    for name in sites.names:
+        assert "read by taipei alone" in notes(sites, name)
+    sites.run(ADDED, LINE, ("after the loss",))
+    sites.wait_and_verify()
+    assert "after the loss" in notes(sites, OLD[1])
 
 
 def test_a_site_whose_slot_is_lost_sends_again_what_its_log_does_not_hold(sites: Sites) -> None:
