@@ -11,7 +11,7 @@
 5. A write brings a deleted row back or does not; it never takes one away that was back: tombstones rely on that
    (tombstones.py). So the newest write of a life is remembered where nothing of it is left, and a cell whose stamp may
    become less decides nothing.
-5. A row is ``known`` once its insert was seen. Before that, updates wait (scenario 7).
+6. A row is ``known`` once its insert was seen. Before that, updates wait (scenario 7).
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -76,9 +76,9 @@ class House:
 
 def held(pair: Pair) -> dict[str, list[Key]]:
     found: dict[str, list[Key]] = {}
-    query = "SELECT relname, key FROM kuroshio.tombstone WHERE nspname = %s AND stamps IS NULL AND saw[1] > 0"
-    for name, key in pair.run(pair.alpha, query, (pair.schema,)):
-        found.setdefault(str(name), []).append(tuple(part.encode() for part in key))  # type: ignore[attr-defined]
+    for schema, name, key in applying.held_rows(pair.alpha, (pair.schema, "", []), 1000):
+        if schema == pair.schema:
+            found.setdefault(name, []).append(tuple(part.encode() for part in key))
     return found
 
 

@@ -2,7 +2,6 @@
 
 import pytest
 
-from replication.core.changes import Change
 from tests.simulation.history import DivergedError
 from tests.simulation.lives import Lives, SeededNode
 from tests.simulation.world import Node
@@ -40,15 +39,6 @@ class StandsAhead(SeededNode):
         self.applied = {name: lsn + 1 for name, lsn in self.applied.items()}
 
 
-class SendsNoTombstone(SeededNode):
-    """Sends what was kept without the delete that it met."""
-
-    def _append(self, message) -> None:  # type: ignore[no-untyped-def]
-        changes: tuple[Change, ...] = message.changes
-        kept = tuple(change for change in changes if not (change.is_whole and change.op == "D"))
-        super()._append(type(message)(message.lsn, kept, message.claims, message.applied, message.version))
-
-
 def diverges(seed: int, twin: type[Node]) -> bool:
     try:
         Lives(seed, node=twin).play(STEPS)
@@ -57,6 +47,6 @@ def diverges(seed: int, twin: type[Node]) -> bool:
     return False
 
 
-@pytest.mark.parametrize("twin", [IsSeededByAnybody, StandsAhead])
+@pytest.mark.parametrize("twin", [IsSeededByAnybody, SettlesForTheOthers, StandsAhead])
 def test_a_site_that_begins_wrongly_is_found(twin: type[Node]) -> None:
     assert any(diverges(seed, twin) for seed in range(300))

@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from replication.core.merge import Row, is_contested
+from replication.core.merge import Row
 from replication.core.rules import CELL_RULES
 from replication.core.tombstones import is_passed
 from tests.simulation.history import DivergedError, History
@@ -97,11 +97,8 @@ def test_contested_rows_that_are_buried_converge_and_leave_nothing(first: int) -
 class BuriesUnseen(Node):
     """Writes a delete that says it has seen what the last one had."""
 
-    def bury(self, clock_us: int) -> None:
-        for key in [key for key, grave in self.graves.items() if is_contested(self.rows[key])]:
-            row = self.rows[key]
-            if not self.visible(key) and is_passed(self.graves[key], self.claims, self.numbers):
-                self.rows[key] = replace(row, deleted=row.newest + 1024)
+    def buried(self, row: Row, clock_us: int) -> Row:
+        return replace(super().buried(row, clock_us), saw=row.saw)
 
 
 def test_a_burial_that_has_not_seen_all_is_found() -> None:
@@ -124,14 +121,6 @@ class ForgetsAtOnce(Node):
         claims, self.claims = self.claims, {}
         super()._merge(change)
         self.claims = claims
-
-
-class ClaimsWhatWaits(Node):
-    """Says that it has applied what it has only put aside."""
-
-    def settle(self) -> None:
-        super().settle()
-        self.settled = {**self.applied, self.name: len(self.log)}
 
 
 class LastArrivalWins(Node):

@@ -294,7 +294,10 @@ class Node:
             due = not lives(row, self.rules) and is_contested(row) and key not in waiting
             mine = is_task_of(self.number, row.deleted, self.numbers.values())
             if due and mine and is_passed(grave, self.claims, self.numbers):
-                self._write(key, row, bury(row, self._writer(), clock_us), "D")
+                self._write(key, row, self.buried(row, clock_us), "D")
+
+    def buried(self, row: Row, clock_us: int) -> Row:
+        return bury(row, self._writer(), clock_us)
 
     def is_kept(self, row: Row) -> bool:
         """Might a deleted row come back under another rule?"""
