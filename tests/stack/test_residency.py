@@ -17,7 +17,7 @@ from replication.audience import view_for, views_in_use
 from replication.broker.log import last_message
 from replication.broker.names import Lane, stream_name
 from replication.broker.reader import StreamReader
-from replication.errors import BrokerUnavailable, StreamMissing
+from replication.errors import BrokerUnavailable, StreamDown, StreamMissing
 from replication.wire.message import decode
 from sitecfg import load
 from tests.stack.proof.sites import Sites, running_sites, until
@@ -51,7 +51,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
 def is_there(url: str, stream: str) -> bool:
     try:
         last_message(url, stream)
-    except StreamMissing:
+    except (StreamMissing, StreamDown):  # it is not made yet, or is being made
         return False
     return True
 

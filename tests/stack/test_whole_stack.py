@@ -15,12 +15,15 @@ from deploy.local.programs import DAEMONS, WEB, names
 from deploy.local.stack import Stack
 from deploy.local.supervisor import wait_until
 from tests.monitoring.pages import DASHBOARDS, expressions, metrics_in
+from tests.stack.proof.sites import until
 from tests.stack.stack import running_stack
 from tests.stack.watcher import Watcher
 
 SITES = ("taipei", "kaohsiung", "shanghai", "us")
 RULES = Path(__file__).resolve().parents[2] / "sitecfg" / "rules" / "crm.toml"
 DEADLINE_SECONDS = 60.0
+ASKED_SECONDS = 180.0
+"""Prometheus spreads its first questions over an interval: up to a minute for the streams, which are asked seldom."""
 AGAIN_SECONDS = 30.0
 MEMORY_MB = 3.5 * 1024
 CORE_PERCENT = 15.0
@@ -41,7 +44,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("whole")
     with running_stack(folder, sites=SITES, rules=RULES.read_text(), app=True, watched=1) as stack:
         watcher = Watcher(stack)
-        wait_until("what watches them is there, too", lambda: not watcher.down(), DEADLINE_SECONDS)
+        until("all of it was asked", lambda: not watcher.down(), ASKED_SECONDS, lambda: str(watcher.down()))
         yield stack
 
 
