@@ -21,7 +21,7 @@ from replication import events, metrics
 from replication.apply.applier import REFUSED, Applier, is_of_the_moment
 from replication.apply.burying import Burying
 from replication.apply.deriving import Deriver
-from replication.apply.incoming import Incoming
+from replication.apply.incoming import Inbox, Incoming
 from replication.apply.merging import Merger
 from replication.apply.obeying import Obedience
 from replication.apply.releasing import Releasing
@@ -70,7 +70,7 @@ class Writer:
         self._site = site
         self._readings = readings
         self._numbers = {name: one.number for name, one in config.sites.items()}
-        self.inbox: queue.Queue[Incoming] = queue.Queue(maxsize=16)
+        self.inbox = Inbox()
         self._connection: Connection
         self._applier: Applier
         self._releasing: Releasing
