@@ -27,7 +27,10 @@ BEGIN
     END IF;
 END $$;
 
--- Everybody who writes needs the triggers' functions.
+-- Nobody needs tables of their own but who owns the database.
+DO $$ BEGIN EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database()); END $$;
+
+-- Everybody who writes needs the functions that the triggers call.
 GRANT USAGE ON SCHEMA kuroshio TO PUBLIC;
 GRANT SELECT ON ALL TABLES IN SCHEMA kuroshio TO kuroshio_capture, kuroshio_apply, kuroshio_control, kuroshio_ops, kuroshio_read;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA kuroshio TO kuroshio_capture, kuroshio_apply;
