@@ -141,6 +141,10 @@ OF_NOBODY = (
     "UPDATE kuroshio.replicated_table SET rules = '{}'",
     "SELECT pglogical.drop_node('kuroshio_alpha')",
 )
+FORGED = tuple(
+    f"INSERT INTO kuroshio.request (id, asked_by, action, {column}) VALUES (gen_random_uuid(), 'lin', 'retry', {value})"
+    for column, value in (("outcome", "'taken'"), ("asked_at", "now()"), ("came_as", "'other'"))
+)
 BEYOND: dict[Role, tuple[str, ...]] = {
     "capture": (
         f"SELECT FROM {TABLE}",
@@ -172,6 +176,7 @@ BEYOND: dict[Role, tuple[str, ...]] = {
         "DELETE FROM kuroshio.conflict",
         "DELETE FROM kuroshio.parked",
         "UPDATE kuroshio.request SET outcome = 'taken'",
+        *FORGED,
         "UPDATE kuroshio.position SET lsn = '0/0'",
         "SET session_replication_role = replica",
         "SELECT pg_drop_replication_slot('kuroshio')",
@@ -211,6 +216,7 @@ def test_who_only_reads_is_told_so_at_once(pair: Pair) -> None:
         "DELETE FROM kuroshio.conflict",
         "SELECT pg_drop_replication_slot('kuroshio')",
         "DROP EVENT TRIGGER kuroshio_follow_ddl",
+        *FORGED,
     ],
 )
 def test_the_application_cannot_touch_what_replication_keeps(pair: Pair, statement: str) -> None:
@@ -220,9 +226,6 @@ def test_the_application_cannot_touch_what_replication_keeps(pair: Pair, stateme
             session.execute(statement.encode())
 
 
-def test_every_grant_may_be_given_again(pair: Pair) -> None:
-    before = initialise_site(pair.config.sites["alpha"])
-    assert initialise_site(pair.config.sites["alpha"]) == before
 def generated(pair: Pair) -> list[str]:
     """The functions of the table's triggers."""
     rows = pair.run(
@@ -269,3 +272,6 @@ def test_the_application_cannot_have_replication_run_its_code_to_spell_a_value(p
             session.execute("CREATE CAST (theirs.colour AS text) WITH FUNCTION theirs.f(theirs.colour)")
 
 
+def test_every_grant_may_be_given_again(pair: Pair) -> None:
+    before = initialise_site(pair.config.sites["alpha"])
+    assert initialise_site(pair.config.sites["alpha"]) == before
