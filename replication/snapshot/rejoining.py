@@ -39,7 +39,7 @@ from sitecfg import Config, Site
 LONGEST_TRANSACTION_US = 3_600_000_000
 """A stamp is the clock when its transaction began; what committed later may bear one that is older by so much."""
 _POLL_SECONDS = 0.5
-_BROKER_SECONDS = 60.0
+_BROKER_SECONDS = 120.0
 Sites = Mapping[str, Connection]
 
 

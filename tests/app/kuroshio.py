@@ -34,7 +34,10 @@ def replicated() -> Iterator[None]:
             cursor.execute(files("replication.postgres").joinpath(script).read_text().replace("%", "%%"), [])
         cursor.execute("insert into kuroshio.site (name, number, incarnation, lineage) values ('taipei', 1, 'x', '[]')")
         cursor.execute("alter table accounts_user add kuroshio_claims jsonb")
-        cursor.execute("insert into kuroshio.capture (live_lsn, packed_lsn) values ('0/0', '0/0')")
+        cursor.execute(
+            "insert into kuroshio.capture (live_lsn, packed_lsn, peers)"
+            " values ('0/0', '0/0', '{kaohsiung,shanghai,us}')"
+        )
     cache.clear()
     yield
     cache.clear()

@@ -24,7 +24,7 @@ FENCED = "SELECT state = 'fenced' AND reason LIKE '%rejoin us%' FROM kuroshio.ca
 
 
 def rejoin(sites: Sites) -> str:
-    done = sites.replication("rejoin", ADDED, "--timeout", "60")
+    done = sites.replication("rejoin", ADDED, "--timeout", "180", seconds=400)
     assert done.returncode == 0, done.stdout + done.stderr + sites.logs()
     return done.stdout
 
@@ -38,7 +38,7 @@ def rejoin_with_a_carried_file(sites: Sites, file: Path) -> None:
     assert "--file FILE" in refused.stderr, refused.stdout + refused.stderr
     taken = sites.replication("snapshot", "--site", "taipei", "--to", str(file))
     assert taken.returncode == 0, taken.stdout + taken.stderr
-    done = sites.replication("rejoin", ADDED, "--timeout", "60", "--file", str(file))
+    done = sites.replication("rejoin", ADDED, "--timeout", "180", "--file", str(file), seconds=400)
     assert done.returncode == 0, done.stdout + done.stderr + sites.logs()
 
 
