@@ -5,17 +5,19 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.apps import apps
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
 from crm.core.session import database
 from crm.ops.rows import rows_of
+from crm.ops.sealed import SEALED
 from crm.ops.spark import HEIGHT, draw_chart, draw_spark, round_up
 from replication.status import Deed, LinkView, Series, Stretch, deeds
 from tests.app.conftest import LogIn
 from tests.app.kuroshio import NOW
-from tests.app.make import make_customer
+from tests.app.make import make_customer, make_user
 from tests.app.operating import compare, hear, hear_all, park, sample_once
 
 LINK = LinkView("us", "taipei", "up", 0.4, None, 0, 0, NOW, NOW)
@@ -199,6 +201,39 @@ def test_a_change_is_shown_beside_what_the_row_holds_here(log_in: LogIn) -> None
         "那裡的名字"
         in log_in("ops").get(reverse("ops_change", args=[parked]), headers={"accept-encoding": ""}).content.decode()
     )
+
+
+@pytest.mark.usefixtures("conflicts")
+@pytest.mark.parametrize(
+    ("table", "sealed"),
+    [
+        ("accounts_user", {"password": "pbkdf2_theirs", "role": "headquarters"}),
+        ("customers_customer", {"credit_limit": "7e9"}),
+    ],
+)
+def test_what_headquarters_alone_grants_is_neither_shown_to_operators_nor_written_by_them(
+    log_in: LogIn, table: str, sealed: dict[str, str]
+) -> None:
+    row = make_user() if table == "accounts_user" else make_customer()
+    parked = park(row, NOW, email="a@b.tw", **sealed)
+    client = log_in("ops")
+    page = html(client, reverse("ops_change", args=[parked]))
+    assert f"Headquarters alone sees and edits: {', '.join(sorted(sealed))}" in page
+    assert "cell_email" in page, "what is not sealed is shown"
+    for column, value in sealed.items():
+        assert f"cell_{column}" not in page
+        assert value not in page.partition("<main")[2]
+    assert getattr(row, "password", "pbkdf2_theirs") not in page, "nor what is here"
+    typed = {f"cell_{column}": "staff" for column in sealed}
+    assert send(client, parked, "edit", **typed) == 422, "nothing was changed that an operator may change"
+    assert send(client, parked, "edit", cell_email="c@d.tw", **typed) == 303
+    assert record()[0].cells == {"email": "c@d.tw"}
+
+
+def test_what_is_sealed_is_in_its_table() -> None:
+    tables = {f"public.{model._meta.db_table}": model for model in apps.get_models()}
+    for table, columns in SEALED.items():
+        assert columns <= {field.column for field in tables[table]._meta.local_concrete_fields}
 
 
 @pytest.mark.usefixtures("conflicts")
