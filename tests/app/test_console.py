@@ -4,6 +4,7 @@ import json
 import re
 import uuid
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from django.apps import apps
@@ -11,6 +12,7 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
+import crm
 from crm.core.session import database
 from crm.ops.rows import rows_of
 from crm.ops.sealed import SEALED
@@ -112,8 +114,9 @@ def test_a_link_has_a_page_with_its_history(log_in: LogIn, span: str) -> None:
     hear_all()
     for minutes in range(0, 50, 5):
         sample_once("us", "taipei", ago=minutes * 60, backlog=minutes, applied=100_000 - minutes * 60)
-    page = log_in("ops").get(reverse("ops_link", args=["us", "taipei"]), {"span": span}).content
-    assert page
+    page = text(log_in("ops"), "ops_link", "us", "taipei", span=span)
+    assert "Lag at most 20 s" in page
+    assert "Nothing is known of this time." not in page.partition("Changes applied a second")[0]
     assert log_in("ops").get(reverse("ops_link", args=["us", "atlantis"])).status_code == 404
 
 
@@ -148,6 +151,14 @@ def test_a_chart_ends_at_a_round_number_and_without_samples_is_empty() -> None:
     empty = draw_chart(None, lambda stretch: stretch.lag_seconds, 2, 100)
     assert (empty.top, empty.line) == (None, "")
     assert [round_up(value) for value in (0.3, 1, 3, 11, 60, 99_000)] == [1, 1, 5, 20, 100, 100_000]
+
+
+def test_figures_are_said_to_be_old_after_any_failure_and_until_one_succeeds() -> None:
+    script = (Path(crm.__file__).parent / "static" / "app.js").read_text()
+    for failure in ("htmx:sendError", "htmx:timeout", "htmx:responseError"):
+        assert failure in script
+    assert "if (event.detail.successful) quiet(false)" in script
+    assert "afterOnLoad" not in script, "it is fired for an answer of 500 too"
 
 
 # -- comparing ---------------------------------------------------------------------------------------------------------
