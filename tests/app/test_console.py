@@ -130,6 +130,14 @@ def test_positions_tell_up_to_where_and_of_which_log(log_in: LogIn) -> None:
     assert "1 s ago" in page, "and when that was heard"
 
 
+@pytest.mark.usefixtures("conflicts")
+def test_what_capture_said_is_told_with_its_age(log_in: LogIn) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("update kuroshio.capture set state = 'running', updated_at = now() - interval '5 minutes'")
+        assert cursor.rowcount == 1
+    assert "running 5 min ago" in text(log_in("ops"), "ops_positions")
+
+
 def series(*lags: float | None, state: str = "up") -> Series:
     stretches = [None if lag is None else Stretch(state, lag, None, None) for lag in lags]  # type: ignore[arg-type]
     return Series(NOW, timedelta(minutes=1), stretches)
