@@ -173,7 +173,7 @@ def due_back(connection: Connection, child: Table, reference: ForeignKey, parent
         "SELECT g.key FROM kuroshio.tombstone g JOIN {} p ON {} WHERE g.nspname = {} AND g.relname = {}"
         " AND g.referential AND g.hidden = '' AND g.stamps IS NOT NULL"
     ).format(parent.quoted, refers, Constant(child.schema), Constant(child.name))
-    rows: list[Any] = connection.execute(query).fetchall()
+    rows: list[Any] = connection.execute(query, ()).fetchall()
     return sorted({_encoded(key) for (key,) in rows})
 
 

@@ -41,7 +41,7 @@ def written(connection: Connection, table: Table, number: int, since_us: int) ->
         image_parts=_has_part(sql.SQL("parts"), number, since_us),
         deleted=_bears(sql.SQL("ARRAY[deleted]"), number, since_us),
     )
-    keys = [tuple(str(part).encode() for part in key) for (key,) in connection.execute(query).fetchall()]  # type: ignore[attr-defined]
+    keys = [tuple(str(part).encode() for part in key) for (key,) in connection.execute(query, ()).fetchall()]  # type: ignore[attr-defined]
     for start in range(0, len(keys), SLICE_ROWS):
         yield keys[start : start + SLICE_ROWS]
 

@@ -25,7 +25,7 @@ from replication.broker.names import stream_name
 from replication.clock import now_us, to_us
 from replication.core.progress import format_lsn
 from replication.definitions import row_rules
-from replication.errors import StreamDown, StreamMissing, TransientError, UsageError
+from replication.errors import BrokerUnavailable, StreamDown, StreamMissing, TransientError, UsageError
 from replication.keys import fenced, keep_incarnations, kept_incarnations, unfence, verifier
 from replication.postgres import capturing, closing, residency, rewriting, states
 from replication.postgres.capturing import Identity, is_unrecorded
@@ -188,6 +188,9 @@ def last_of_log(url: str, stream: str, patience_seconds: float = _BROKER_SECONDS
                     " this again. If it stays so, the log is damaged: delete it there (rabbitmqctl delete_queue"
                     f" {stream}), which gives up what it alone holds, and run this again"
                 ) from fault
+        except BrokerUnavailable as fault:
+            if time.monotonic() > deadline:
+                raise TransientError(f"the broker does not answer ({fault}): start it, and run this again") from fault
         time.sleep(_POLL_SECONDS)
 
 

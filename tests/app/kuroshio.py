@@ -30,7 +30,7 @@ def replicated() -> Iterator[None]:
     """This site's database under replication, as far as the pages read it."""
     with connection.cursor() as cursor:
         cursor.execute("set local client_min_messages = warning")
-        for script in ("schema.sql", "control.sql", "operations.sql"):
+        for script in ("schema.sql", "life.sql", "control.sql", "operations.sql"):
             cursor.execute(files("replication.postgres").joinpath(script).read_text().replace("%", "%%"), [])
         cursor.execute("insert into kuroshio.site (name, number, incarnation, lineage) values ('taipei', 1, 'x', '[]')")
         cursor.execute("alter table accounts_user add kuroshio_claims jsonb")

@@ -19,5 +19,13 @@ def test_a_log_that_is_not_served_yet_is_waited_for(broker: PrivateBroker, owner
     assert last_of_log(broker.url(), stream) == b"the last"
 
 
+def test_a_broker_that_is_not_there_yet_is_waited_for(broker: PrivateBroker, owner: Owner, stream: str) -> None:
+    owner.declare(stream)
+    owner.append(stream, b"the last")
+    broker.kill()
+    broker.start(wait=False)
+    assert last_of_log(broker.url(), stream) == b"the last"
+
+
 def test_a_log_that_is_not_there_is_lost(broker: PrivateBroker, stream: str) -> None:
     assert last_of_log(broker.url(), stream) is None
