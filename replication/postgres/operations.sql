@@ -18,7 +18,8 @@ ALTER TABLE kuroshio.parked ADD COLUMN IF NOT EXISTS id bigint GENERATED ALWAYS 
 CREATE UNIQUE INDEX IF NOT EXISTS parked_by_id ON kuroshio.parked (id);
 
 -- What operators asked for, and what came of it: the log of who did what. Apply obeys what is about a change that waits
--- here; a command that does its work itself notes it when it is done. Nothing is taken out of this table.
+-- here; a command that does its work itself notes it when it is done. No row is taken out of this table; a row that is
+-- withdrawn from the site takes its values along (change and cells, residency.py).
 CREATE TABLE IF NOT EXISTS kuroshio.request (
     id           uuid PRIMARY KEY,           -- made by who asks: what is sent twice is asked once
     asked_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
