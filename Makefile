@@ -7,8 +7,7 @@ CONFIG  ?=
 SIZE    ?= demo
 config  := $(if $(CONFIG),--config $(CONFIG))
 local   := $(BIN)/python -m deploy.local
-# More than there are processors: whole sites mostly wait for each other.
-WORKERS ?= 3
+WORKERS ?= 2
 option   = $(if $($(1)),--$(2) $($(1)))
 
 .DEFAULT_GOAL := help

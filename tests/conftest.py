@@ -2,8 +2,7 @@
 
 Fixtures stand in the folder of their kind. A folder is one worker's, so that what its tests share is started once; a
 module directly in stack/ has sites of its own. Whole sites come when all else is done, and the one that looks at them
-at rest comes last. There are more workers than processors (`make test`), since whole sites mostly wait; what is timed
-asks for the machine for itself (`alone`).
+at rest comes last. What is timed asks for the machine for itself (`alone`).
 """
 
 import fcntl

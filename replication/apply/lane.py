@@ -1,7 +1,8 @@
 """Which lane a reader takes: pure but for the clock that it is given.
 
 On a thin line always packed. Else live, until messages arrive late; then packed, until they arrive in time again. Each
-return to live that did not last doubles the wait before the next.
+return to live that did not last doubles the wait before the next. Where nothing is heard in packed, live is looked at:
+an origin that ended has its last second there alone.
 """
 
 import time
@@ -30,11 +31,17 @@ class LaneChoice:
         if self.thin:
             self.name = "packed"
 
+    def silent(self) -> None:
+        """Nothing was heard for long."""
+        self.name, self._since = "live", self.clock()
+
     def wants_change(self, age_seconds: float) -> bool:
         """Look at the age of a message on arrival; True when the lane changed by it."""
         now = self.clock()
         if self.thin:
-            return False
+            returns = self.name == "live" and age_seconds < IN_TIME_SECONDS
+            self.name = "packed" if returns else self.name
+            return returns
         if self.name == "live" and age_seconds > BEHIND_SECONDS:
             if now - self._since < 2 * self._wait:
                 self._wait = min(self._wait * 2, _LONGEST_WAIT_SECONDS)

@@ -197,6 +197,7 @@ class Reader(threading.Thread):
     def _wait(self, silent_seconds: float) -> None:
         """Look now and then what may be the matter where nothing is heard."""
         if silent_seconds > self._whence.patience_seconds:
+            self._lane.silent()
             raise self._whence.silent()
         if silent_seconds > self._look_seconds:
             self._look_seconds += _SILENCE_SECONDS

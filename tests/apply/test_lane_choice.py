@@ -17,6 +17,15 @@ def test_a_thin_line_always_takes_packed() -> None:
     assert not lane.wants_change(0)
 
 
+def test_where_nothing_is_heard_the_end_of_live_is_read_and_a_thin_line_goes_back_when_it_hears() -> None:
+    lane = LaneChoice(thin=True)
+    lane.silent()
+    taken = [str(lane.name)]
+    assert not lane.wants_change(3600)
+    assert lane.wants_change(0.1)
+    assert [*taken, lane.name] == ["live", "packed"]
+
+
 def test_a_reader_behind_takes_packed_and_goes_back_by_itself() -> None:
     clock = Clock()
     lane = LaneChoice(thin=False, clock=clock)

@@ -39,7 +39,7 @@ def _read_live(sites: Sites) -> None:
         if name != ORIGIN:
             until(
                 f"{name} reads the live lane",
-                lambda: sites.value(name, f"{reading} FROM kuroshio.reading WHERE origin = %s", (ORIGIN,)),  # noqa: B023
+                lambda: sites.run(name, f"{reading} FROM kuroshio.reading WHERE origin = %s", (ORIGIN,)) == [(True,)],  # noqa: B023
             )
 
 
