@@ -80,7 +80,7 @@ test-hosts: install ## install two sites on machines within this one, by the pag
 release: .venv/installed ## pack the programs with all that they need, for hosts: build/kuroshio-VERSION.tar
 	@$(BIN)/python -m deploy.release
 
-chaos: install ## four sites under load while all fails at random: MINUTES=60 SEED=; figures in build/bench.json
+chaos: install ## four sites under load while all fails at random: MINUTES=60 SEED=; figures in build/bench.json, of other lengths in bench-tried.json
 	@$(BIN)/python -m tests.chaos $(call option,MINUTES,minutes) $(call option,SEED,seed)
 
 sim: .venv/installed ## play seeded histories of many sites in memory: SEED=1 STEPS=400 SITES=4 COUNT=1

@@ -63,7 +63,7 @@ SELECT %(id)s, %(by)s, %(action)s, %(why)s, %(cells)s, id, {_COPIED} FROM kurosh
 _ASK_BACK = f"""
 INSERT INTO kuroshio.request (id, asked_by, action, why, {_COPIED})
 SELECT %(id)s, %(by)s, 'restore', %(why)s, {_COPIED} FROM kuroshio.request
- WHERE id = %(discarded)s AND outcome = 'discarded'
+ WHERE id = %(discarded)s AND outcome = 'discarded' AND change IS NOT NULL
     ON CONFLICT DO NOTHING"""
 
 
@@ -90,8 +90,9 @@ def ask(
 def ask_back(
     connection: psycopg.Connection[Any], discarded: UUID, *, by: str, why: str = "", request: UUID | None = None
 ) -> UUID:
-    """Ask for a discarded change to wait again. ``discarded`` is the request that discarded it."""
-    told = f"{discarded} is on record here as nothing that was discarded"
+    """Ask for a discarded change to wait again. ``discarded`` is the request that discarded it; of a row that was
+    withdrawn from this site since, nothing is kept to bring back."""
+    told = f"{discarded} is on record here as nothing that was discarded and can be brought back"
     return _ask(connection, _ASK_BACK, told, request, {"discarded": discarded}, by, why)
 
 
@@ -126,7 +127,6 @@ def answer_to(connection: psycopg.Connection[Any], request: UUID) -> tuple[Outco
 def ask_comparison(connection: psycopg.Connection[Any], *, by: str) -> None:
     """Have the site compare all its tables with its peers' now; what was found stands in ``kuroshio.verification``."""
     verifications.ask(connection, by)
-    note(connection, "compare", "", by=by, outcome="asked")
 
 
 def note(

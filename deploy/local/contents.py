@@ -10,17 +10,16 @@ import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-import psycopg
-
 from deploy.local.layout import ROOT, Layout, local_of, put
 from deploy.local.say import Say, StackError
+from replication.postgres.connect import connect
 from sitecfg import Config, Site
 from sitecfg.config import ENVIRONMENT
 
 MANAGE = ["app/manage.py"]
 REPLICATION = ["-m", "replication"]
 SOURCES = ("replication/**/*.py", "replication/**/*.sql", "app/crm/**/migrations/*.py", "app/crm/static/**/*.*")
-IDENTITY = "select system_identifier, oid from pg_control_system(), pg_database where datname = current_database()"
+IDENTITY = "SELECT system_identifier, oid FROM pg_control_system(), pg_database WHERE datname = current_database()"
 
 
 def prepare(config: Config, layout: Layout, say: Say) -> None:
@@ -54,7 +53,7 @@ def fingerprint(config: Config, sites: Iterable[Site]) -> str:
 
 
 def _identity(site: Site) -> str:
-    with psycopg.connect(site.dsn()) as connection:
+    with connect(site.dsn(), name="identity") as connection:
         return str(connection.execute(IDENTITY).fetchone())
 
 

@@ -61,9 +61,8 @@ LEAST_KEPT_MB = 64
 """PostgreSQL counts in whole segments of 16 MB, of which a slot that holds nothing back reaches into two."""
 
 ACCESS = """\
-# TYPE  DATABASE     USER  ADDRESS       METHOD
-host    all          all   {host}/32  scram-sha-256
-host    replication  all   {host}/32  scram-sha-256
+# TYPE  DATABASE  USER  ADDRESS       METHOD
+host    all       all   {host}/32  scram-sha-256
 """
 
 

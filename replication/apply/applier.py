@@ -22,7 +22,7 @@ from replication.apply.sections import changes_of
 from replication.apply.tables import Tables
 from replication.clock import now_us
 from replication.core.changes import Author, Change
-from replication.core.stamps import hlc_of
+from replication.core.stamps import KIND_NAMES, TERM, hlc_of
 from replication.errors import ApplyError
 from replication.postgres import applying
 from replication.postgres.catalog import ForeignKey, Table
@@ -43,6 +43,7 @@ def is_of_the_moment(fault: psycopg.Error | ApplyError) -> bool:
 _NO_TABLE = "this site has no such table, or it has another key"
 _UPDATE_ROUNDS = 3
 _OPS = "IUD"
+_TERM_OF = f"{KIND_NAMES[TERM]}:"
 
 
 @dataclass(slots=True)
@@ -63,6 +64,10 @@ class Applier:
             else:
                 self._section(section, author)
         self.merger.presenter.follow()
+
+    def is_ahead(self, moment: int) -> bool:
+        """Is it further ahead of this site's clock than the bound? Then it waits."""
+        return hlc_of(moment) > now_us() + self.clock_ahead_us
 
     def _order(self, section: Section) -> tuple[int, int]:
         rank = self.tables.rank(section.table)
@@ -110,8 +115,7 @@ class Applier:
         if table is None or set(section.columns[: section.key_count]) != set(table.key):
             self._park(section, author, everything, "schema", _NO_TABLE)
             return
-        latest = _latest(section)
-        if hlc_of(latest) > now_us() + self.clock_ahead_us:
+        if self.is_ahead(_latest(section, author)):
             self._park(
                 section, author, everything, "clock", "its stamp is further ahead of this site's clock than the bound"
             )
@@ -231,10 +235,14 @@ def _why(fault: psycopg.Error | ApplyError) -> str:
     return f"{fault.sqlstate}: {fault.diag.constraint_name or type(fault).__name__}"
 
 
-def _latest(section: Section) -> int:
-    """What was seen counts too: the next local write of the row is stamped above it."""
-    edited = [max(numbers) for name, numbers in section.extra.items() if name.startswith(MOMENT_OF)]
-    return max([*edited, max(section.moments), max(section.seen)]) if section.moments else 0
+def _latest(section: Section, author: Author) -> int:
+    """What was seen counts too: the next local write of the row is stamped above it (Change.latest)."""
+    if not section.moments:
+        return 0
+    if section.blobs:
+        return max(change.latest for change in changes_of(section, author, range(len(section.moments))))
+    extra = [max(numbers) for name, numbers in section.extra.items() if name.startswith((MOMENT_OF, _TERM_OF))]
+    return max([*extra, max(section.moments), max(section.seen)])
 
 
 def _lacks(columns: Collection[str]) -> str:

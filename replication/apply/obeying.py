@@ -63,8 +63,7 @@ class Obedience:
             case Action.DISCARD:
                 return (Outcome.DISCARDED if orders.discard(self.connection, order) else Outcome.GONE), ""
             case Action.RESTORE:
-                orders.restore(self.connection, order)
-                return Outcome.RESTORED, ""
+                return (Outcome.RESTORED if orders.restore(self.connection, order) else Outcome.GONE), ""
             case _:
                 return Outcome.FAILED, f"{order.action} is no request that this version knows"
 
@@ -81,12 +80,14 @@ class Obedience:
         """Why it could not be written; empty where it was, or nothing waits any more."""
         try:
             for change, _ in applying.parked(self.connection, self.numbers, 1, order.parked):
-                self._write(change, order.cells or {})
+                self._write(change, order.cells)
         except UsageError as fault:
             return str(fault)
         return ""
 
-    def _write(self, change: Change, cells: Mapping[str, str | None]) -> None:
+    def _write(self, change: Change, cells: Mapping[str, str | None] | None) -> None:
+        if cells is None:
+            raise UsageError("the row was withdrawn from this site after this was asked for")
         table = self.applier.tables.get(change.table)
         if table is None or not set(cells) <= set(table.values):
             raise UsageError("this site has no such table, or no such column")

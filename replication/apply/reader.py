@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from replication import events, metrics
+from replication.apply.clock_offset import ClockOffset
 from replication.apply.incoming import Incoming
 from replication.apply.lane import LaneChoice
 from replication.apply.round_trip import RoundTrip
@@ -87,6 +88,7 @@ class Reader(threading.Thread):
         self._incarnation = ""
         self._round_trip = RoundTrip(link.origin)
         self._whence = Whence(link.reader)
+        self._clock = ClockOffset()
         self._attempt = 0
         self._look_seconds = _SILENCE_SECONDS
         """After so long a silence the directory is looked at."""
@@ -255,10 +257,8 @@ class Reader(threading.Thread):
             reading.heard_at = to_datetime(now)
         reading.head_lsn = max(reading.head_lsn, header.to_lsn)
         reading.head_changes = max(reading.head_changes, header.changes_total)
-        # What travels takes time, so the least difference seen is nearest to the truth.
-        offset = (header.clock_us - now) / 1e6
         known = reading.clock_offset_seconds
-        reading.clock_offset_seconds = offset if known is None else max(offset, known - 0.01)
+        reading.clock_offset_seconds = self._clock.hear((header.clock_us - now) / 1e6, time.monotonic())
         if reading.clock_offset_seconds > _CLOCK_ALARM_SECONDS and (known or 0) <= _CLOCK_ALARM_SECONDS:
             events.logger().warning(events.CLOCK_ADRIFT, origin=origin, seconds=round(reading.clock_offset_seconds, 1))
         metrics.RECEIVED_MESSAGES.labels(origin).inc()

@@ -21,7 +21,7 @@ from replication import events, metrics
 from replication.apply.applier import REFUSED, Applier, is_of_the_moment
 from replication.apply.burying import Burying
 from replication.apply.deriving import Deriver
-from replication.apply.incoming import Incoming
+from replication.apply.incoming import Inbox, Incoming
 from replication.apply.merging import Merger
 from replication.apply.obeying import Obedience
 from replication.apply.releasing import Releasing
@@ -32,7 +32,7 @@ from replication.apply.tables import Tables
 from replication.clock import now_us, pause, to_datetime
 from replication.core.changes import Author, Change
 from replication.core.progress import Position, Step, format_lsn, step
-from replication.core.stamps import hlc_of, join_moments
+from replication.core.stamps import join_moments
 from replication.definitions import require_known
 from replication.errors import InvariantError, TransientError
 from replication.postgres import applying, capturing, closing, staging, tombstones
@@ -70,7 +70,7 @@ class Writer:
         self._site = site
         self._readings = readings
         self._numbers = {name: one.number for name, one in config.sites.items()}
-        self.inbox: queue.Queue[Incoming] = queue.Queue(maxsize=16)
+        self.inbox = Inbox()
         self._connection: Connection
         self._applier: Applier
         self._releasing: Releasing
@@ -379,7 +379,7 @@ class Writer:
 
     def _retry(self, change: Change, tries: int) -> None:
         """Merge a parked change, and take it off the list unless it had to be parked again, which counts a try more."""
-        if hlc_of(change.moment) > now_us() + self._applier.clock_ahead_us:
+        if self._applier.is_ahead(change.latest):
             applying.park(self._connection, change, "clock", "")
             return
         self._applier.merge_or_park(change)

@@ -90,6 +90,17 @@ def check_audience(connection: Connection, config: Config) -> None:
             )
 
 
+def check_triggers(connection: Connection) -> None:
+    """Every local change must be stamped, or it would stay here and nobody would know: raise :class:`FencedError`
+    otherwise (pitfalls P14, P20)."""
+    if unstamped := capturing.unstamped(connection):
+        raise FencedError(
+            f"stamp triggers of {', '.join(unstamped)} are missing or disabled: what was written since may bear no"
+            " stamp, and stays at this site. Make them anew with python -m replication init, then compare with"
+            " python -m replication verify"
+        )
+
+
 def check_identity(connection: Connection, own: Identity, kept_outside: Collection[str], fenced: str) -> int:
     """Return the slot's confirmed position, or raise :class:`FencedError`. ``fenced``: what is noted outside."""
     if fenced:

@@ -25,6 +25,7 @@ from replication.capture.opening import (
     check_ahead,
     check_audience,
     check_identity,
+    check_triggers,
     rebuilt,
 )
 from replication.capture.outlets import Outlet, Outlets
@@ -45,6 +46,7 @@ from sitecfg import Config, Site
 
 TICK_SECONDS = 1.0
 CLAIM_SECONDS = 5.0
+TRIGGERS_SECONDS = 3600.0
 _DELETE_SECONDS = 5.0
 PACKED_SECONDS = 1.0
 BATCH_CHANGES = 2500
@@ -85,7 +87,7 @@ class Session:
         self._watching = False
         self._numbers = {name: site.number for name, site in tools.config.sites.items()}
         self._recorded_lsn = self._records = 0
-        self._claimed_us = 0
+        self._claimed_us = self._triggers_us = 0
         self._own: Identity
         self._stream: SlotStream
         self._outlets: Outlets
@@ -103,6 +105,7 @@ class Session:
         self._own = capturing.identity(self._connection)
         check_identity(self._connection, self._own, kept_incarnations(self._tools.site), fenced(self._tools.site))
         check_audience(self._connection, self._tools.config)
+        self._check_triggers(now_us())
         self._publisher.connect()
         try:
             self._loop.start()
@@ -299,6 +302,8 @@ class Session:
         if passed := self._vectors.take(self._numbers):
             capturing.record_passage(self._connection, self._own.number, *passed, self._outlets.first.changes)
         capturing.pass_on(self._connection)
+        if _passed(self._triggers_us, now, TRIGGERS_SECONDS):
+            self._check_triggers(now)
         if _passed(self._claimed_us, now, CLAIM_SECONDS):
             self._claimed_us = now
             tombstones.claim(self._connection)
@@ -310,6 +315,10 @@ class Session:
         metrics.BROKER_BLOCKED.set(self._publisher.blocked)
         if not self._watching and not self._publisher.blocked:
             self._watch()
+
+    def _check_triggers(self, now: int) -> None:
+        self._triggers_us = now
+        check_triggers(self._connection)
 
     def _record(self) -> None:
         """Keep what the broker has confirmed, before the slot moves there: one ahead of the record is taken for new."""

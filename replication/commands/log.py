@@ -28,7 +28,7 @@ def run(config: Config, options: argparse.Namespace) -> int:
 def _line(deed: Deed) -> str:
     about = f" {deed.subject}" if deed.subject else f" {deed.table} ({', '.join(deed.key)})" if deed.table else ""
     came = ": ".join(filter(None, (deed.outcome or "not obeyed yet", deed.detail)))
-    columns = f", set {', '.join(deed.cells)}" if deed.cells else ""
+    columns = f", set {', '.join(deed.columns)}" if deed.columns else ""
     why = f", because: {deed.why}" if deed.why else ""
     named = f" [{deed.id}]" if deed.outcome == "discarded" else ""
     return f"{deed.by}: {deed.action}{about}{columns}{why}: {came}{named}"

@@ -13,7 +13,7 @@ import psycopg
 
 from replication import events
 from replication.clock import now_us
-from replication.errors import DecodeError, KuroshioError
+from replication.errors import DecodeError, InvariantError, KuroshioError
 from replication.wire.control import Body, Kind, Letter, Sign, Verify, decode, encode
 
 Service = Callable[[str, Body], Body]
@@ -47,8 +47,16 @@ class Answerer:
             self._refused("", str(fault))
             return None
         kind, body = self._answer(letter)
+        try:
+            answer = self._letter(letter, kind, body)
+        except InvariantError as fault:  # what was asked for is larger than a letter may be
+            kind, body = _refusal(str(fault))
+            answer = self._letter(letter, kind, body)
         self.count(letter.sender, str(body["reason"]) if kind is Kind.REFUSAL else "")
-        return encode(Letter(self.own, letter.sender, kind, letter.id, now_us(), body), self.sign)
+        return answer
+
+    def _letter(self, request: Letter, kind: Kind, body: Body) -> bytes:
+        return encode(Letter(self.own, request.sender, kind, request.id, now_us(), body), self.sign)
 
     def _require_ours(self, letter: Letter) -> None:
         if letter.recipient != self.own or letter.sender not in self.peers or letter.kind is not Kind.REQUEST:

@@ -6,7 +6,7 @@ from typing import Any
 
 from replication.core.merge import Row, RowRules
 from replication.core.rules import NO_PARTS, Cell, Parts, parts_from_json
-from replication.core.stamps import Stamp, Stamps
+from replication.core.stamps import Stamp, Stamps, term_within
 
 Key = tuple[bytes, ...]
 
@@ -62,6 +62,14 @@ class Change:
         }
         row = Row(self.life, self.moment if self.op == "I" else 0, cells=cells)
         return row.hearing(self.seen) if self.is_whole else row
+
+    @property
+    def latest(self) -> int:
+        """The greatest number in it that is compared with moments: what is written here next is stamped above it. A
+        count among the parts is far below any moment; one that is not would leave no room for the next."""
+        terms = [term_within(term) for term, _ in self.authority.values()]
+        parts = [max([base, *(order for order, _ in found.values())]) for base, found in self.parts.values()]
+        return max([self.moment, self.seen, *self.saw, *self.moments.values(), *terms, *parts])
 
     def to_json(self) -> dict[str, Any]:
         """The parked form."""

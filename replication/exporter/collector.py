@@ -107,8 +107,9 @@ class SiteCollector(Collector):
     def _of_links(self, connection: Connection) -> Iterator[Metric]:
         view = local_view(connection, self._numbers, totals=False)
         yield from _judged([link for link in view.links if link.reader == self._site.name])
-        yield from _incoming(figures.origins(connection))
-        yield from _outgoing(figures.readers(connection))
+        peers = list(self._site.peers)
+        yield from _incoming(figures.origins(connection, peers))
+        yield from _outgoing(figures.readers(connection, peers))
 
     def _of_certificates(self, _: Connection) -> Iterator[Metric]:
         keys = self._site.keys

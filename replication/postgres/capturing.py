@@ -81,6 +81,22 @@ def has_node(connection: Connection) -> bool:
     return known and connection.execute("SELECT FROM pglogical.local_node").fetchone() is not None
 
 
+def unstamped(connection: Connection) -> list[str]:
+    """The tables under replication whose stamp triggers are not all there, or do not fire in every session."""
+    return [str(name) for (name,) in connection.execute(_UNSTAMPED).fetchall()]
+
+
+_UNSTAMPED = """
+SELECT format('%I.%I', nspname, relname) AS named FROM kuroshio.replicated_table
+ WHERE to_regclass(format('%I.%I', nspname, relname)) IS NOT NULL AND EXISTS (
+       SELECT FROM unnest('{insert,update,delete}'::text[]) AS op WHERE NOT EXISTS (
+              SELECT FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+               WHERE t.tgrelid = to_regclass(format('%I.%I', nspname, relname)) AND t.tgname = '~~kuroshio_' || op
+                 AND t.tgenabled = 'A' AND p.pronamespace = 'kuroshio'::regnamespace
+                 AND p.proname = 'on_' || op || '_' || left(md5(nspname || '.' || relname), 12)))
+ ORDER BY named"""
+
+
 def flushed(connection: Connection) -> int:
     """The WAL position on disk."""
     row = connection.execute("SELECT pg_current_wal_flush_lsn()::text").fetchone()

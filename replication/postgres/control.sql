@@ -19,15 +19,6 @@ CREATE TABLE IF NOT EXISTS kuroshio.verification (
     PRIMARY KEY (peer, nspname, relname)
 );
 
--- Have this site look at all its tables now, at each site that it counts as a peer: not at one that has left. Also for the application, which writes nothing else here.
-CREATE OR REPLACE FUNCTION kuroshio.ask_verification(by_whom text) RETURNS void
-    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
-    INSERT INTO kuroshio.verification (peer, nspname, relname, asked_at, asked_by)
-    SELECT s.name, t.nspname, t.relname, clock_timestamp(), by_whom
-      FROM kuroshio.replicated_table t CROSS JOIN kuroshio.capture c CROSS JOIN unnest(c.peers) AS s(name)
-    ON CONFLICT (peer, nspname, relname) DO UPDATE SET asked_at = excluded.asked_at, asked_by = excluded.asked_by $$;
-REVOKE EXECUTE ON FUNCTION kuroshio.ask_verification(text) FROM PUBLIC;
-
 CREATE TABLE IF NOT EXISTS kuroshio.divergent (
     peer         text NOT NULL,
     nspname      text NOT NULL,

@@ -30,12 +30,13 @@ _ORIGINS = """
 SELECT origin, extract(epoch FROM r.heard_at)::float8 AS heard, extract(epoch FROM r.updated_at)::float8 AS recorded,
        r.clock_offset_seconds, (p.lsn - '0/0')::float8 AS position_bytes, p.changes,
        extract(epoch FROM p.commit_time)::float8 AS commit_time, p.rules
-  FROM kuroshio.reading r FULL JOIN kuroshio.position p USING (origin)"""
+  FROM kuroshio.reading r FULL JOIN kuroshio.position p USING (origin)
+ WHERE origin = ANY (%s)"""
 
 _READERS = """
 SELECT reader, extract(epoch FROM heard_at)::float8 AS heard, (lsn - '0/0')::float8 AS position_bytes,
        extract(epoch FROM commit_time)::float8 AS commit_time
-  FROM kuroshio.peer_position WHERE origin = (SELECT name FROM kuroshio.site)"""
+  FROM kuroshio.peer_position WHERE origin = (SELECT name FROM kuroshio.site) AND reader = ANY (%s)"""
 
 _PARKED = """
 SELECT reason, count(*) AS number, extract(epoch FROM min(parked_at))::float8 AS oldest
@@ -65,14 +66,14 @@ def site(connection: Connection) -> Row:
     return rows[0]
 
 
-def origins(connection: Connection) -> list[Row]:
-    """What is read of each peer."""
-    return _rows(connection, _ORIGINS)
+def origins(connection: Connection, peers: Sequence[str]) -> list[Row]:
+    """What is read of each peer; of a site that has left, positions are kept, and say nothing of now."""
+    return _rows(connection, _ORIGINS, list(peers))
 
 
-def readers(connection: Connection) -> list[Row]:
+def readers(connection: Connection, peers: Sequence[str]) -> list[Row]:
     """What each peer has said of reading this site."""
-    return _rows(connection, _READERS)
+    return _rows(connection, _READERS, list(peers))
 
 
 def parked(connection: Connection) -> list[Row]:

@@ -18,7 +18,8 @@ ALTER TABLE kuroshio.parked ADD COLUMN IF NOT EXISTS id bigint GENERATED ALWAYS 
 CREATE UNIQUE INDEX IF NOT EXISTS parked_by_id ON kuroshio.parked (id);
 
 -- What operators asked for, and what came of it: the log of who did what. Apply obeys what is about a change that waits
--- here; a command that does its work itself notes it when it is done. Nothing is taken out of this table.
+-- here; a command that does its work itself notes it when it is done. No row is taken out of this table; a row that is
+-- withdrawn from the site takes its values along (change and cells, residency.py).
 CREATE TABLE IF NOT EXISTS kuroshio.request (
     id           uuid PRIMARY KEY,           -- made by who asks: what is sent twice is asked once
     asked_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -43,3 +44,19 @@ CREATE TABLE IF NOT EXISTS kuroshio.request (
 );
 CREATE INDEX IF NOT EXISTS request_unanswered ON kuroshio.request (asked_at) WHERE outcome = '';
 CREATE INDEX IF NOT EXISTS request_newest ON kuroshio.request (asked_at, id);
+
+-- Under which role a request came: who asked is what that role's program says.
+ALTER TABLE kuroshio.request ADD COLUMN IF NOT EXISTS came_as text;
+ALTER TABLE kuroshio.request ALTER COLUMN came_as SET DEFAULT session_user;
+
+-- Have this site look at all its tables now, at each site that it counts as a peer (not at one that has left), and put on
+-- record who wanted it. For those who can write no outcome.
+CREATE OR REPLACE FUNCTION kuroshio.ask_verification(by_whom text) RETURNS void
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    INSERT INTO kuroshio.verification (peer, nspname, relname, asked_at, asked_by)
+    SELECT s.name, t.nspname, t.relname, clock_timestamp(), by_whom
+      FROM kuroshio.replicated_table t CROSS JOIN kuroshio.capture c CROSS JOIN unnest(c.peers) AS s(name)
+    ON CONFLICT (peer, nspname, relname) DO UPDATE SET asked_at = excluded.asked_at, asked_by = excluded.asked_by;
+    INSERT INTO kuroshio.request (id, asked_by, action, outcome, answered_at)
+    VALUES (gen_random_uuid(), by_whom, 'compare', 'asked', clock_timestamp()) $$;
+REVOKE EXECUTE ON FUNCTION kuroshio.ask_verification(text) FROM PUBLIC;

@@ -59,14 +59,15 @@ def discard(connection: Connection, order: Order) -> bool:
     return connection.execute(_DISCARD, (order.parked, order.id)).rowcount > 0
 
 
-def restore(connection: Connection, order: Order) -> None:
-    """Have the change that a record keeps wait again."""
-    connection.execute(
+def restore(connection: Connection, order: Order) -> bool:
+    """Have the change that a record keeps wait again. False: the row was withdrawn since, and the record blanked."""
+    written = connection.execute(
         "INSERT INTO kuroshio.parked (nspname, relname, key, moment, op, origin, lsn, change, reason)"
         " SELECT nspname, relname, key, moment, op, origin, lsn, change, reason FROM kuroshio.request WHERE id = %s"
-        " ON CONFLICT DO NOTHING",
+        " AND change IS NOT NULL ON CONFLICT ON CONSTRAINT parked_pkey DO UPDATE SET reason = excluded.reason",
         (order.id,),
     )
+    return written.rowcount > 0
 
 
 def write_row(connection: Connection, table: Table, key: Key, cells: Mapping[str, str | None], *, new: bool) -> None:

@@ -66,6 +66,10 @@ def withhold(connection: Connection, table: Table, key: Key, row: Row, column: s
         " WHERE nspname = %s AND relname = %s AND key = %s",
         (*table.qualified, _texts(key)),
     )
+    connection.execute(
+        "UPDATE kuroshio.request SET cells = NULL, change = NULL WHERE nspname = %s AND relname = %s AND key = %s",
+        (*table.qualified, _texts(key)),
+    )
 
 
 _BLANK = sql.SQL("""
@@ -76,10 +80,17 @@ UPDATE kuroshio.conflict c
  WHERE c.nspname = {schema} AND c.relname = {name} AND ({columns}::text IS NULL OR c.column_name = {columns})
    AND NOT EXISTS (SELECT FROM {shown}) AND NOT EXISTS (SELECT FROM {hidden})""")
 
+_BLANK_REQUESTS = sql.SQL("""
+UPDATE kuroshio.request c SET cells = NULL, change = NULL
+ WHERE c.nspname = {schema} AND c.relname = {name}
+   AND ({columns}::text IS NULL OR c.cells ? {columns} OR c.change->'cells' ? {columns})
+   AND NOT EXISTS (SELECT FROM {shown}) AND NOT EXISTS (SELECT FROM {hidden})""")
+
 
 def blank_records(connection: Connection, table: Table, view: TableView) -> None:
-    """Take the values out of what is on record of conflicts, where a view does not show the row or the column, or where
-    the row is not here, by which that is decided. What this site wrote itself stays."""
+    """Take the values out of what is on record of conflicts and of what operators asked for, where a view does not show
+    the row or the column, or where the row is not here, by which that is decided. What this site wrote itself stays on
+    record of conflicts; a request goes blank as a whole, since the change that it keeps is another's."""
     reaches = {"": view.rows, **{name: reach for name, (reach, _) in view.cells.items()}}
     for column, reach in reaches.items():
         if reach != ALWAYS:
@@ -87,17 +98,18 @@ def blank_records(connection: Connection, table: Table, view: TableView) -> None
                 sql.SQL("{} AND {} = c.key AND NOT {}").format(place.source, place.key, _refused(place, reach))
                 for place in (shown_rows(table), hidden_rows(table))
             ]
-            connection.execute(
-                _BLANK.format(
-                    site_mask=Constant(SITE_MASK),
-                    schema=Constant(table.schema),
-                    name=Constant(table.name),
-                    columns=Constant(column or None),
-                    shown=known[0],
-                    hidden=known[1],
-                ),
-                (),
-            )
+            for blank in (_BLANK, _BLANK_REQUESTS):
+                connection.execute(
+                    blank.format(
+                        site_mask=Constant(SITE_MASK),
+                        schema=Constant(table.schema),
+                        name=Constant(table.name),
+                        columns=Constant(column or None),
+                        shown=known[0],
+                        hidden=known[1],
+                    ),
+                    (),
+                )
 
 
 def release(connection: Connection, table: Table, key: Key) -> None:

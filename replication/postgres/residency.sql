@@ -135,13 +135,15 @@ DECLARE
     carrier bigint;
 BEGIN
     IF pg_replication_origin_session_is_setup() THEN RETURN NULL; END IF;
+    IF TG_RELID <> %s THEN PERFORM kuroshio.refuse_relation(TG_RELID); END IF;
     INSERT INTO kuroshio.whole (nspname, relname, key, life, stamps, cells, parts, before)
     VALUES (%L, %L, ARRAY[%s], greatest(kuroshio.get(NEW.kuroshio, 8589934592), 1), NEW.kuroshio, %s, %s, jsonb_build_array(%s))
     RETURNING id INTO carrier;
     DELETE FROM kuroshio.whole WHERE id = carrier;
     INSERT INTO kuroshio.leaving (nspname, relname, key) VALUES (%L, %L, ARRAY[%s]);
     RETURN NULL;
-END $body$ $$, 'on_move_' || suffix, schema_name, table_name, key_text, image, parts, before, schema_name, table_name, key_text);
+END $body$ $$, 'on_move_' || suffix, relation::oid, schema_name, table_name, key_text, image, parts, before, schema_name, table_name, key_text);
+    PERFORM kuroshio.keep_to_its_trigger('on_move_' || suffix);
     EXECUTE format($$
         CREATE OR REPLACE TRIGGER "~~kuroshio_move" AFTER UPDATE ON %1$s FOR EACH ROW WHEN (%2$s) EXECUTE FUNCTION kuroshio.%3$I();
         ALTER TABLE %1$s ENABLE ALWAYS TRIGGER "~~kuroshio_move";
@@ -161,9 +163,11 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET Time
 SET IntervalStyle = postgres SET extra_float_digits = 3 SET bytea_output = hex SET lc_monetary = 'C' AS $body$
 BEGIN
     IF pg_replication_origin_session_is_setup() THEN RETURN NULL; END IF;
+    IF TG_RELID <> %s THEN PERFORM kuroshio.refuse_relation(TG_RELID); END IF;
     INSERT INTO kuroshio.leaving (nspname, relname, key) VALUES (%L, %L, ARRAY[%s]);
     RETURN NULL;
-END $body$ $$, 'on_stray_' || suffix, schema_name, table_name, key_text);
+END $body$ $$, 'on_stray_' || suffix, relation::oid, schema_name, table_name, key_text);
+    PERFORM kuroshio.keep_to_its_trigger('on_stray_' || suffix);
     EXECUTE format($$
         CREATE OR REPLACE TRIGGER "~~kuroshio_stray" AFTER INSERT ON %1$s FOR EACH ROW WHEN (%2$s) EXECUTE FUNCTION kuroshio.%3$I();
         ALTER TABLE %1$s ENABLE ALWAYS TRIGGER "~~kuroshio_stray";

@@ -8,6 +8,16 @@
 --   kuroshio_read      who asks questions: reads the replicated tables and the state of replication
 --   app                the application, where there is one: owns its tables, reads the state of replication
 
+-- To ask: what was asked, by whom and when is on record, and what came of it is for apply to say.
+CREATE OR REPLACE FUNCTION kuroshio.grant_asking(role_name text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('REVOKE INSERT ON kuroshio.request FROM %I', role_name);
+    EXECUTE format('GRANT INSERT (id, asked_by, action, why, cells, parked, nspname, relname, key, moment, op, origin, lsn, change, reason)'
+                   ' ON kuroshio.request TO %I', role_name);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION kuroshio.ask_verification(text) TO %I', role_name);
+END $$;
+REVOKE EXECUTE ON FUNCTION kuroshio.grant_asking FROM PUBLIC;
+
 DO $$
 DECLARE
     name text;
@@ -21,13 +31,15 @@ BEGIN
     END IF;
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'app') THEN
         GRANT SELECT ON ALL TABLES IN SCHEMA kuroshio TO app;
-        GRANT INSERT ON kuroshio.request TO app;    -- to ask is all that it may
-        GRANT EXECUTE ON FUNCTION kuroshio.ask_verification(text) TO app;
+        PERFORM kuroshio.grant_asking('app');    -- to ask is all that it may
         GRANT EXECUTE ON FUNCTION pg_replication_origin_session_is_setup() TO app;
     END IF;
 END $$;
 
--- Everybody who writes needs the triggers' functions.
+-- Nobody needs tables of their own but who owns the database.
+DO $$ BEGIN EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database()); END $$;
+
+-- Everybody who writes needs the functions that the triggers call.
 GRANT USAGE ON SCHEMA kuroshio TO PUBLIC;
 GRANT SELECT ON ALL TABLES IN SCHEMA kuroshio TO kuroshio_capture, kuroshio_apply, kuroshio_control, kuroshio_ops, kuroshio_read;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA kuroshio TO kuroshio_capture, kuroshio_apply;
@@ -51,11 +63,10 @@ GRANT EXECUTE ON FUNCTION pg_replication_origin_create(text), pg_replication_ori
 GRANT INSERT, UPDATE, DELETE ON kuroshio.verification, kuroshio.divergent, kuroshio.letters TO kuroshio_control;
 GRANT INSERT ON kuroshio.moved TO kuroshio_control;
 GRANT UPDATE (number) ON kuroshio.fence TO kuroshio_control;
-GRANT EXECUTE ON FUNCTION kuroshio.ask_verification(text) TO kuroshio_apply, kuroshio_ops;
+GRANT EXECUTE ON FUNCTION kuroshio.ask_verification(text) TO kuroshio_apply;
 
 GRANT pg_monitor TO kuroshio_ops;
-GRANT INSERT ON kuroshio.request TO kuroshio_ops;   -- what was asked is on record; apply does it
-GRANT EXECUTE ON FUNCTION kuroshio.ask_verification(text) TO kuroshio_ops;
+SELECT kuroshio.grant_asking('kuroshio_ops');
 
 -- What the roles may do with a table that is under replication.
 CREATE OR REPLACE FUNCTION kuroshio.grant_table(schema_name text, table_name text) RETURNS void LANGUAGE plpgsql AS $$

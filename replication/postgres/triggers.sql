@@ -394,6 +394,19 @@ CREATE OR REPLACE FUNCTION kuroshio.next_life(schema_name text, table_name text,
 -- For the insert triggers alone, which run as its owner: nobody else may ask what was deleted.
 REVOKE EXECUTE ON FUNCTION kuroshio.next_life FROM PUBLIC;
 
+-- The functions of triggers write tombstones as their owner. A trigger that is there fires for everybody; to make another of
+-- one, on a table of one's own, is what takes EXECUTE.
+CREATE OR REPLACE FUNCTION kuroshio.keep_to_its_trigger(function_name text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('REVOKE EXECUTE ON FUNCTION kuroshio.%I() FROM PUBLIC', function_name);
+END $$;
+
+CREATE OR REPLACE FUNCTION kuroshio.refuse_relation(relation oid) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'the trigger of a replicated table stands on %, which it was not made for', relation::regclass
+        USING HINT = 'After a restore, run python -m replication init.', ERRCODE = 'object_not_in_prerequisite_state';
+END $$;
+
 -- The functions and triggers of one table. An insert leaves the tombstone of an earlier life where it is: an INSERT ... ON
 -- CONFLICT DO NOTHING may yet come to nothing (pitfall P6), and the row's own life says that it is over.
 CREATE OR REPLACE FUNCTION kuroshio.generate(schema_name text, table_name text) RETURNS void
@@ -517,6 +530,7 @@ DECLARE
     newest bigint := kuroshio.newest(OLD.kuroshio);
 BEGIN
     IF pg_replication_origin_session_is_setup() THEN RETURN OLD; END IF;
+    IF TG_RELID <> %s THEN PERFORM kuroshio.refuse_relation(TG_RELID); END IF;
     -- BEFORE, as an AFTER trigger of a cascaded delete is queued, and fires when the referential action has returned (pitfall P7).
     INSERT INTO kuroshio.tombstone (nspname, relname, key, life, deleted, saw, stamps, cells, parts, referential, passed)
     VALUES (%L, %L, ARRAY[%s], greatest(kuroshio.get(OLD.kuroshio, 8589934592), 1),
@@ -529,10 +543,11 @@ BEGIN
         hidden = '', xid = excluded.xid, settled = false, stable = false, known_since = excluded.known_since
      WHERE tombstone.life <= excluded.life;
     RETURN OLD;
-END $body$ $$, 'on_delete_' || suffix, head || pinned, schema_name, table_name, key_text_old, here.number, here.number, image,
+END $body$ $$, 'on_delete_' || suffix, head || pinned, relation::oid, schema_name, table_name, key_text_old, here.number, here.number, image,
         CASE WHEN parted THEN 'OLD.kuroshio_parts' ELSE 'NULL' END,
         jsonb_build_object(here.name, NULL));
 
+    PERFORM kuroshio.keep_to_its_trigger(name || suffix) FROM unnest(ARRAY['on_insert_', 'on_update_', 'on_delete_']) AS name;
     EXECUTE format($$
         CREATE OR REPLACE TRIGGER "~~kuroshio_insert" BEFORE INSERT ON %1$s FOR EACH ROW EXECUTE FUNCTION kuroshio.%2$I();
         CREATE OR REPLACE TRIGGER "~~kuroshio_update" BEFORE UPDATE ON %1$s FOR EACH ROW EXECUTE FUNCTION kuroshio.%3$I();
@@ -601,8 +616,29 @@ BEGIN
     END IF;
 END $$;
 
-DO $$
+-- The triggers' functions spell values as text, as their owner: a cast by a function of who owns a type would run as that.
+CREATE OR REPLACE FUNCTION kuroshio.refuse_cast() RETURNS event_trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+        RAISE EXCEPTION 'a cast cannot be made in a database under replication: replication would run it with its own rights'
+            USING HINT = 'Have the administrator of the database make it.', ERRCODE = 'insufficient_privilege';
+    END IF;
+END $$;
+
+DO $$
+DECLARE
+    made record;
+BEGIN
+    FOR made IN SELECT format_type(castsource, NULL) AS source, format_type(casttarget, NULL) AS target FROM pg_cast
+                  JOIN pg_proc p ON p.oid = castfunc JOIN pg_roles r ON r.oid = p.proowner WHERE NOT rolsuper LOOP
+        RAISE EXCEPTION 'the cast of % to % runs code of a role that is no superuser: replication would run it with its own rights', made.source, made.target
+            USING HINT = 'Drop the cast, or give its function to the administrator of the database.', ERRCODE = 'object_not_in_prerequisite_state';
+    END LOOP;
+    IF NOT EXISTS (SELECT FROM pg_event_trigger WHERE evtname = 'kuroshio_refuse_cast') THEN
+        CREATE EVENT TRIGGER kuroshio_refuse_cast ON ddl_command_start WHEN TAG IN ('CREATE CAST') EXECUTE FUNCTION kuroshio.refuse_cast();
+        ALTER EVENT TRIGGER kuroshio_refuse_cast ENABLE ALWAYS;
+    END IF;
     IF NOT EXISTS (SELECT FROM pg_event_trigger WHERE evtname = 'kuroshio_follow_ddl') THEN
         CREATE EVENT TRIGGER kuroshio_follow_ddl ON ddl_command_end WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION kuroshio.follow_ddl();
         CREATE EVENT TRIGGER kuroshio_refuse_volatile_default ON table_rewrite EXECUTE FUNCTION kuroshio.refuse_volatile_default();

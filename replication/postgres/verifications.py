@@ -125,7 +125,7 @@ def _name(connection: Connection, peer: str, table: Name, keys: Sequence[Key]) -
 
 
 def ask(connection: Connection, by: str) -> None:
-    """Have all tables looked at now, with all peers."""
+    """Have all tables looked at now, with all peers; that it was asked is on record."""
     connection.execute("SELECT kuroshio.ask_verification(%s)", (by,))
 
 

@@ -9,7 +9,8 @@
     end       'E'  JSON: how many chunks, and rows of each part
     signature 'S'  64 bytes: Ed25519 over a prefix of our own and the SHA-256 of everything before this frame
 
-1. Nothing of a file is used before its signature was checked, which reads it once from end to end.
+1. Nothing of a file is used before its signature was checked, which reads it once from end to end; and then only what
+   was checked, whatever has become of the file since.
 2. A chunk holds whole rows of one part, so loading may end and go on between any two of them.
 """
 
@@ -146,7 +147,8 @@ class Contents:
     """What is in a file whose signature holds."""
 
     header: Header
-    chunks: int
+    digests: tuple[bytes, ...]
+    """Of its chunks, in their order."""
     bytes: int
     rows: int
 
@@ -159,13 +161,13 @@ def check(file: BinaryIO, verify: Callable[[str, bytes, bytes], None]) -> Conten
     if kind != b"H":
         raise _refused("it has no header")
     header = Header.unpack(payload)
-    chunks, rows, before, ended = 0, 0, b"", False
+    digests, rows, before, ended = list[bytes](), 0, b"", False
     for kind, payload in frames:
         if kind == b"S" and ended and len(payload) == SIGNATURE_SIZE:
             verify(header.donor, _SIGNED + before, payload)
-            return Contents(header, chunks, file.tell(), rows)
+            return Contents(header, tuple(digests), file.tell(), rows)
         if kind == b"C" and not ended and len(payload) >= _CHUNK.size:
-            chunks += 1
+            digests.append(hashlib.sha256(payload).digest())
             rows += _CHUNK.unpack_from(payload)[1]
         elif kind == b"E" and not ended:
             ended, before = True, digest.digest()
@@ -174,15 +176,20 @@ def check(file: BinaryIO, verify: Callable[[str, bytes, bytes], None]) -> Conten
     raise _refused("it is cut off before its signature")
 
 
-def chunks(file: BinaryIO, after: int) -> Iterator[Chunk]:
-    """The chunks of a checked file, without the first ``after``."""
+def chunks(file: BinaryIO, checked: Contents, after: int) -> Iterator[Chunk]:
+    """The chunks of a checked file, without the first ``after``. Raises :class:`DecodeError` where the file has
+    changed."""
     number = 0
     for kind, payload in _frames(file, lambda _: None):
         if kind == b"C":
+            if checked.digests[number : number + 1] != (hashlib.sha256(payload).digest(),):
+                break
             number += 1
             if number > after:
                 part, rows = _CHUNK.unpack_from(payload)
                 yield Chunk(number, part, rows, payload[_CHUNK.size :], file.tell())
+    if number < len(checked.digests):
+        raise _refused("it was changed while it was being loaded")
 
 
 def _frames(file: BinaryIO, seen: Callable[[bytes], None]) -> Iterator[tuple[bytes, bytes]]:

@@ -74,7 +74,7 @@ class Seeding:
             if state.token != self.contents.header.token:
                 self._begin(connection, list(tables.values()), is_first=not state.token)
                 state = Closed(state.lsn, self.contents.header.token, 0)
-            for chunk in snapshots.chunks(self._file, state.chunk):
+            for chunk in snapshots.chunks(self._file, self.contents, state.chunk):
                 self._load(connection, tables, chunk)
                 progress(chunk.end)
             self._complete(connection, tables)

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 from psycopg import sql
 
@@ -34,7 +35,7 @@ def take(config: Config, site: Site, path: Path, progress: Progress) -> int:
     require_home(site, "snapshot")
     sign = signer(site)
     partial = path.with_name(path.name + ".part")
-    with connect(site.dsn(), name="snapshot", autocommit=True) as connection, partial.open("wb") as file:
+    with connect(site.dsn(), name="snapshot", autocommit=True) as connection, _private(partial) as file:
         lsn = snapshot.settled_lsn(connection, _PATIENCE_SECONDS)
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         taking = _Taking(connection, capturing.identity(connection), lsn)
@@ -45,6 +46,12 @@ def take(config: Config, site: Site, path: Path, progress: Progress) -> int:
         os.fsync(file.fileno())
     partial.replace(path)
     return rows
+
+
+def _private(path: Path) -> BinaryIO:
+    """A file for this user alone: it holds every row."""
+    path.unlink(missing_ok=True)
+    return os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb")
 
 
 def estimate(connection: Connection) -> int:

@@ -55,8 +55,8 @@ class Deed:
     key: tuple[str, ...]
     subject: str
     why: str
-    cells: Mapping[str, str | None]
-    """What an edit wrote."""
+    columns: tuple[str, ...]
+    """What an edit wrote; the values are people's data, and stand in the row."""
     outcome: str
     """Empty: it is not obeyed yet, apply does not run."""
     detail: str
@@ -74,8 +74,8 @@ SELECT id, nspname, relname, key, op::text, origin, moment, reason, detail, trie
 _COUNTED = "SELECT reason, count(*) AS number FROM kuroshio.parked GROUP BY reason"
 
 _DEEDS = """
-SELECT id, asked_at, asked_by, action, parked, nspname, relname, key, subject, why, cells::text, outcome, detail,
-       answered_at
+SELECT id, asked_at, asked_by, action, parked, nspname, relname, key, subject, why, outcome, detail,
+       answered_at, array(SELECT jsonb_object_keys(cells) ORDER BY 1) AS columns
   FROM kuroshio.request
  WHERE %(at)s::timestamptz IS NULL OR (asked_at, id) < (%(at)s, %(id)s)
  ORDER BY asked_at DESC, id DESC LIMIT %(most)s"""
@@ -145,6 +145,6 @@ def _deed(row: Mapping[str, Any]) -> Deed:
         by=row["asked_by"],
         table=f"{row['nspname']}.{row['relname']}" if row["relname"] else "",
         key=tuple(row["key"] or ()),
-        cells=json.loads(row["cells"] or "{}"),
+        columns=tuple(row["columns"]),
         **{name: row[name] for name in names},
     )

@@ -7,7 +7,8 @@ the logs of all other peers: a time that no calendar has, a name that no catalog
 2. Names and tokens are short and without NUL; a section names each column once, and its key first.
 3. Keys are whole. Values are UTF-8 without NUL, as every value is that PostgreSQL shows.
 4. Moments, counts and LSNs are not negative; lives and epochs leave room for the next.
-5. Parts and the stamps that a delete saw are of their form. What they say is for the column's rule to read.
+5. A message is a part if it says so, and then says of what.
+6. Parts of a cell and the stamps that a delete saw are of their form. What they say is for the column's rule to read.
 """
 
 import json
@@ -39,6 +40,7 @@ def require_sound_header(header: Header) -> None:
     _require(all(map(_is_name, [*header.positions, *header.claims])), "a site's name that nobody can store")
     most = max(len(header.positions), len(header.claims), len(header.lineage))
     _require(most <= MAX_SITES, "more sites than there can be")
+    _require((header.kind == "part") == (header.part is not None), "a part of nothing, or of what is none")
     _require(header.part is None or header.part.number < MAX_COUNT, "a part beyond any transaction")
 
 

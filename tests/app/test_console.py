@@ -1,21 +1,26 @@
 """The console tells what is true now with its age, how long catching up takes, and takes an operator's wishes."""
 
+import json
 import re
 import uuid
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from django.apps import apps
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
+import crm
 from crm.core.session import database
 from crm.ops.rows import rows_of
+from crm.ops.sealed import SEALED
 from crm.ops.spark import HEIGHT, draw_chart, draw_spark, round_up
 from replication.status import Deed, LinkView, Series, Stretch, deeds
 from tests.app.conftest import LogIn
 from tests.app.kuroshio import NOW
-from tests.app.make import make_customer
+from tests.app.make import make_customer, make_user
 from tests.app.operating import compare, hear, hear_all, park, sample_once
 
 LINK = LinkView("us", "taipei", "up", 0.4, None, 0, 0, NOW, NOW)
@@ -32,6 +37,13 @@ def text(client: Client, name: str, *args: object, **query: str) -> str:
 
 def record() -> list[Deed]:
     return deeds(database())
+
+
+def written() -> dict[str, str | None]:
+    """What the newest request has apply write."""
+    with connection.cursor() as cursor:
+        cursor.execute("select cells::text from kuroshio.request order by asked_at desc limit 1")
+        return dict(json.loads(cursor.fetchone()[0]))
 
 
 def answer(outcome: str, detail: str = "") -> None:
@@ -102,8 +114,9 @@ def test_a_link_has_a_page_with_its_history(log_in: LogIn, span: str) -> None:
     hear_all()
     for minutes in range(0, 50, 5):
         sample_once("us", "taipei", ago=minutes * 60, backlog=minutes, applied=100_000 - minutes * 60)
-    page = log_in("ops").get(reverse("ops_link", args=["us", "taipei"]), {"span": span}).content
-    assert page
+    page = text(log_in("ops"), "ops_link", "us", "taipei", span=span)
+    assert "Lag at most 20 s" in page
+    assert "Nothing is known of this time." not in page.partition("Changes applied a second")[0]
     assert log_in("ops").get(reverse("ops_link", args=["us", "atlantis"])).status_code == 404
 
 
@@ -115,6 +128,14 @@ def test_positions_tell_up_to_where_and_of_which_log(log_in: LogIn) -> None:
     assert "f00dfeedf00dfeed" in page
     assert "+0.02 s" in page
     assert "1 s ago" in page, "and when that was heard"
+
+
+@pytest.mark.usefixtures("conflicts")
+def test_what_capture_said_is_told_with_its_age(log_in: LogIn) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("update kuroshio.capture set state = 'running', updated_at = now() - interval '5 minutes'")
+        assert cursor.rowcount == 1
+    assert "running 5 min ago" in text(log_in("ops"), "ops_positions")
 
 
 def series(*lags: float | None, state: str = "up") -> Series:
@@ -138,6 +159,14 @@ def test_a_chart_ends_at_a_round_number_and_without_samples_is_empty() -> None:
     empty = draw_chart(None, lambda stretch: stretch.lag_seconds, 2, 100)
     assert (empty.top, empty.line) == (None, "")
     assert [round_up(value) for value in (0.3, 1, 3, 11, 60, 99_000)] == [1, 1, 5, 20, 100, 100_000]
+
+
+def test_figures_are_said_to_be_old_after_any_failure_and_until_one_succeeds() -> None:
+    script = (Path(crm.__file__).parent / "static" / "app.js").read_text()
+    for failure in ("htmx:sendError", "htmx:timeout", "htmx:responseError"):
+        assert failure in script
+    assert "if (event.detail.successful) quiet(false)" in script
+    assert "afterOnLoad" not in script, "it is fired for an answer of 500 too"
 
 
 # -- comparing ---------------------------------------------------------------------------------------------------------
@@ -202,6 +231,39 @@ def test_a_change_is_shown_beside_what_the_row_holds_here(log_in: LogIn) -> None
 
 
 @pytest.mark.usefixtures("conflicts")
+@pytest.mark.parametrize(
+    ("table", "sealed"),
+    [
+        ("accounts_user", {"password": "pbkdf2_theirs", "role": "headquarters"}),
+        ("customers_customer", {"credit_limit": "7e9"}),
+    ],
+)
+def test_what_headquarters_alone_grants_is_neither_shown_to_operators_nor_written_by_them(
+    log_in: LogIn, table: str, sealed: dict[str, str]
+) -> None:
+    row = make_user() if table == "accounts_user" else make_customer()
+    parked = park(row, NOW, email="a@b.tw", **sealed)
+    client = log_in("ops")
+    page = html(client, reverse("ops_change", args=[parked]))
+    assert f"Headquarters alone sees and edits: {', '.join(sorted(sealed))}" in page
+    assert "cell_email" in page, "what is not sealed is shown"
+    for column, value in sealed.items():
+        assert f"cell_{column}" not in page
+        assert value not in page.partition("<main")[2]
+    assert getattr(row, "password", "pbkdf2_theirs") not in page, "nor what is here"
+    typed = {f"cell_{column}": "staff" for column in sealed}
+    assert send(client, parked, "edit", **typed) == 422, "nothing was changed that an operator may change"
+    assert send(client, parked, "edit", cell_email="c@d.tw", **typed) == 303
+    assert written() == {"email": "c@d.tw"}
+
+
+def test_what_is_sealed_is_in_its_table() -> None:
+    tables = {f"public.{model._meta.db_table}": model for model in apps.get_models()}
+    for table, columns in SEALED.items():
+        assert columns <= {field.column for field in tables[table]._meta.local_concrete_fields}
+
+
+@pytest.mark.usefixtures("conflicts")
 def test_a_row_that_is_not_here_is_said_not_to_be_and_only_a_new_one_can_be_written(log_in: LogIn) -> None:
     customer = make_customer()
     update, insert = park(customer, NOW, name="甲"), park(customer, NOW, op="I", name="甲")
@@ -226,7 +288,11 @@ def test_an_operator_asks_and_the_log_tells_who_what_why_and_what_came_of_it(log
     assert send(client, parked, "edit", why="typo", **typed) == 303
     deed = record()[0]
     assert (deed.by, deed.action, deed.why, deed.parked) == ("lin", "edit", "typo", parked)
-    assert deed.cells == {"name": "乙", "phone": None}, "only what was changed"
+    assert written() == {"name": "乙", "phone": None}, "only what was changed"
+    assert deed.columns == ("name", "phone")
+    page = text(client, "ops_log")
+    assert "name, phone" in page
+    assert "乙" not in page, "who did what is told to more than may see the row"
 
 
 @pytest.mark.usefixtures("conflicts")

@@ -141,6 +141,12 @@ STOPPING: dict[str, tuple[str, Forge]] = {
     "a part that cannot be read once it is staged": (
         "malformed", lambda header: signed(replace(header, kind="part", to_lsn=START, part=A_PART), b"", b""),
     ),
+    "a part that does not say of what": (
+        "malformed", lambda header: encode(replace(header, kind="part"), [a_section()], OWN),
+    ),
+    "changes that say they are a part": (
+        "malformed", lambda header: encode(replace(header, part=A_PART), [a_section()], OWN),
+    ),
     "a time of no calendar": ("malformed", lambda header: encode(replace(header, published_us=1 << 60), [], OWN)),
     "a name with a NUL": ("malformed", lambda header: encode(header, [a_section(table=("public", "a\0"))], OWN)),
     "text that is not UTF-8": (

@@ -65,7 +65,7 @@ def _rivals(sites: Sites, seed: int) -> Iterator[list[Rival]]:
     yield rivals
     stop.set()
     for rival in rivals:
-        rival.join(30)
+        rival.finish()
 
 
 def _inflict(sites: Sites, seed: int, seconds: float) -> list[Inflicted]:

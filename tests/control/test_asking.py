@@ -11,7 +11,7 @@ from replication.broker.bus import Line, serve
 from replication.clock import now_us
 from replication.control.answering import FRESH_US
 from replication.errors import BrokerUnavailable, RefusedError, UsageError
-from replication.wire.control import Kind, Letter, decode, encode
+from replication.wire.control import MAX_BODY, Kind, Letter, decode, encode
 from replication.wire.signing import Signer
 from tests.control.conftest import Site
 from tests.wire.conftest import signer_of
@@ -71,6 +71,17 @@ def test_a_database_that_fails_and_a_malformed_request_are_refusals_and_the_next
     answered = put(one, letter(one, {"ask": "double", "of": {"n": 1}}, id=b"i" * 16))
     assert answered is not None
     assert answered.body["twice"] == 2
+
+
+def test_an_answer_that_no_letter_can_hold_is_a_refusal_and_the_next_one_is_answered(site: Make) -> None:
+    one = site(double=double, much=lambda _, body: {"much": "x" * body["n"]})
+    refused = put(one, letter(one, {"ask": "much", "of": {"n": MAX_BODY + 1}}))
+    assert refused is not None
+    assert refused.kind is Kind.REFUSAL
+    assert "at most" in str(refused.body["reason"])
+    answered = put(one, letter(one, {"ask": "double", "of": {"n": 1}}, id=b"i" * 16))
+    assert answered is not None
+    assert answered.kind is Kind.ANSWER
 
 
 def test_who_is_not_there_is_told_within_the_time_given(site: Make) -> None:

@@ -110,6 +110,10 @@ def test_an_idle_link_has_no_lag_and_one_that_was_never_heard_is_unknown(pair: P
         " VALUES (%s, 'x', '0/10', now() - interval '1 day', clock_timestamp())",
         (origin,),
     )
+    pair.alpha.execute(
+        "INSERT INTO kuroshio.position (origin, incarnation, lsn, commit_time, published_at, rules)"
+        " VALUES ('one that has left', 'x', '0/10', now(), now(), 'old')"
+    )
     try:
         figures = shown(pair)
     finally:
@@ -117,7 +121,7 @@ def test_an_idle_link_has_no_lag_and_one_that_was_never_heard_is_unknown(pair: P
         pair.alpha.execute("DELETE FROM kuroshio.position")
     assert figures[metrics.LINK_STATE.name][origin, "up"] == 1
     assert figures[metrics.LINK_LAG.name][origin,] < 5
-    assert figures[metrics.APPLIED_POSITION.name] == {(origin,): 16.0}
+    assert figures[metrics.APPLIED_POSITION.name] == {(origin,): 16.0}, "and of nobody who has left"
     assert figures[metrics.APPLY_RECORDED.name][()] <= figures[metrics.CLOCK.name][()] + 1
 
 

@@ -1,7 +1,7 @@
 """What a hostile peer writes under its own signature, and what the writer makes of it: the rows that may be are
 written, the others are set aside by themselves, and nothing is reached that is not under replication."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
@@ -165,10 +165,39 @@ def test_parts_that_the_rule_cannot_read_wait_alone(victim: Victim, parts: bytes
     assert stock == [(5,)] or not victim.parked()
 
 
-@pytest.mark.parametrize("what", ["moment", "seen"])
-def test_a_stamp_of_the_far_future_waits_for_the_clock(victim: Victim, what: str) -> None:
-    """What was seen counts: the next local edit of the row would be stamped above it, and wait everywhere else."""
-    section = replace(row(1), moments=[stamp(3600)]) if what == "moment" else replace(row(1), seen=[stamp(3600)])
-    victim.hears(section)
+def a_delete(saw: bytes) -> Section:
+    return Section(
+        ("public", "customer"), "D", ("id",), 1, [[b"1"]], [stamp()], [0], {"commit": [1]}, {"saw": [saw]},
+    )  # fmt: skip
+
+
+def counted(parts: bytes) -> Section:
+    return Section(
+        ("public", "customer"), "U", ("id", "stock"), 1, [[b"1"], [b"6"]], [stamp()], [0],
+        blobs={f"{PARTS_OF}stock": [parts]},
+    )  # fmt: skip
+
+
+AHEAD: dict[str, Callable[[], Section]] = {
+    "a moment": lambda: replace(row(1, "bad"), moments=[stamp(3600)]),
+    "what was seen": lambda: replace(row(1, "bad"), seen=[stamp(3600)]),
+    "a term": lambda: replace(row(1, "bad"), extra={"term:name": [stamp(3600)]}),
+    "what a delete saw": lambda: a_delete(b"{%d,0}" % (1 << 62)),
+    "what a delete saw of a cell": lambda: a_delete(b"{1,0,8589934596,%d}" % ((1 << 63) - 1)),
+    "our own count": lambda: counted(b'[1,{"1":[%d,"1"]}]' % ((1 << 63) - 1)),
+    "a part": lambda: counted(b'[1,{"":[%d,"1"]}]' % stamp(3600)),
+    "a row's insert, beside its parts": lambda: counted(b"[%d,{}]" % stamp(3600)),
+}
+
+
+@pytest.mark.parametrize("what", AHEAD)
+def test_what_is_of_the_far_future_waits_for_the_clock(victim: Victim, what: str) -> None:
+    """The next local write of the row would be stamped above it, and wait everywhere else, or find no room at all."""
+    victim.hears(row(1))
+    victim.hears(AHEAD[what]())
+    victim.writer._retry_parked()
     assert victim.parked() == [("public", "customer", "clock")]
-    assert victim.names(1) == []
+    assert victim.names(1) == ["good"]
+    victim.pair.run(victim.pair.alpha, f"UPDATE {TABLE} SET name = 'ours', stock = stock + 1 WHERE id = 1")
+    [(newest,)] = victim.pair.run(victim.pair.alpha, f"SELECT kuroshio.newest(kuroshio) FROM {TABLE} WHERE id = 1")
+    assert int(str(newest)) < stamp(60)

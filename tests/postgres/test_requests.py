@@ -158,6 +158,20 @@ def test_what_is_discarded_stays_on_record_and_is_restored_from_it(site: Site) -
     assert [one.action for one in deeds(site.session)] == ["retry", "restore", "discard"]
 
 
+def test_what_was_withdrawn_since_is_neither_brought_back_nor_written(site: Site) -> None:
+    discarded = ask(site.session, Action.DISCARD, site.park("U", 1, 50), by="wang", why="not ours")
+    site.obey()
+    back = ask_back(site.session, discarded, by="lin")
+    edit = ask(site.session, Action.EDIT, site.park("I", 2, 500), by="wang", cells={"n": "5"})
+    site.pair.run(site.session, "UPDATE kuroshio.request SET cells = NULL, change = NULL")
+    site.obey()
+    assert answer_to(site.session, back) == (Outcome.GONE, "")
+    assert "withdrawn" in (answer_to(site.session, edit) or (None, ""))[1]
+    assert site.rows() == [(1, 1, "a")]
+    with pytest.raises(UsageError, match="nothing that was discarded"):
+        ask_back(site.session, discarded, by="lin")
+
+
 def test_a_request_that_is_sent_twice_is_asked_once(site: Site) -> None:
     change, request = site.park("U", 1, 500), uuid4()
     for _ in range(2):

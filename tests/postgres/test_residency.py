@@ -122,6 +122,45 @@ def test_what_is_on_record_of_rows_and_columns_of_others_loses_its_values(
     assert {lost for _, _, lost in found} == {"b"}
 
 
+@pytest.mark.parametrize(
+    ("rules", "kept"),
+    [
+        (TableRules(share=BY_OWNER), {"2 owner", "2 secret"}),
+        (TableRules(share=ALPHA), set()),
+        (TableRules(columns=MASKED), {"1 owner", "2 owner", "gone owner"}),
+    ],
+)
+def test_what_operators_asked_about_rows_and_columns_of_others_loses_its_values(
+    pair: Pair, table: Table, rules: TableRules, kept: set[str]
+) -> None:
+    ask_about(pair, *(f"{key} {column}" for key in ("1", "2", "gone") for column in ("owner", "secret")))
+    residency.blank_records(pair.beta, table, view_for(Rules({str(table): rules}), "beta").of(table.qualified))
+    assert asked_with_values(pair) == kept
+
+
+def test_a_row_that_leaves_takes_its_values_out_of_what_operators_asked(pair: Pair, table: Table) -> None:
+    ask_about(pair, "1 owner", "2 owner")
+    obey(pair, table, TableRules(share=BY_OWNER))
+    assert asked_with_values(pair) == {"2 owner"}
+
+
+def ask_about(pair: Pair, *names: str) -> None:
+    """Operators of beta edited these columns of these rows."""
+    for name in names:
+        key, column = name.split()
+        pair.run(
+            pair.beta,
+            "INSERT INTO kuroshio.request (id, asked_by, action, why, nspname, relname, key, cells, change)"
+            " VALUES (gen_random_uuid(), 'lin', 'edit', %s, %s, 't', %s, %s, %s)",
+            (name, pair.schema, [key], Jsonb({column: "typed"}), Jsonb({"cells": {column: "theirs"}})),
+        )
+
+
+def asked_with_values(pair: Pair) -> set[str]:
+    query = "SELECT why FROM kuroshio.request WHERE nspname = %s AND (cells IS NOT NULL OR change IS NOT NULL)"
+    return {str(name) for (name,) in pair.run(pair.beta, query, (pair.schema,))}
+
+
 def test_the_values_of_a_column_of_others_go(pair: Pair, table: Table) -> None:
     obey(pair, table, replace(TableRules(), columns=MASKED))
     rows = [("alpha", None), ("beta", None)]

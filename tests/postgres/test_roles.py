@@ -131,6 +131,7 @@ OF_NOBODY = (
     "SELECT pg_read_file('/etc/hostname')",
     "CREATE TABLE kuroshio.mine (id int)",
     "CREATE TABLE public.mine (id int)",
+    "CREATE TEMP TABLE mine (id int)",
     f"SELECT FROM {PRIVATE}",
     f"ALTER TABLE {TABLE} ADD COLUMN more int",
     f"DROP TABLE {TABLE}",
@@ -139,6 +140,10 @@ OF_NOBODY = (
     "UPDATE kuroshio.site SET name = 'other'",
     "UPDATE kuroshio.replicated_table SET rules = '{}'",
     "SELECT pglogical.drop_node('kuroshio_alpha')",
+)
+FORGED = tuple(
+    f"INSERT INTO kuroshio.request (id, asked_by, action, {column}) VALUES (gen_random_uuid(), 'lin', 'retry', {value})"
+    for column, value in (("outcome", "'taken'"), ("asked_at", "now()"), ("came_as", "'other'"))
 )
 BEYOND: dict[Role, tuple[str, ...]] = {
     "capture": (
@@ -171,6 +176,7 @@ BEYOND: dict[Role, tuple[str, ...]] = {
         "DELETE FROM kuroshio.conflict",
         "DELETE FROM kuroshio.parked",
         "UPDATE kuroshio.request SET outcome = 'taken'",
+        *FORGED,
         "UPDATE kuroshio.position SET lsn = '0/0'",
         "SET session_replication_role = replica",
         "SELECT pg_drop_replication_slot('kuroshio')",
@@ -210,6 +216,7 @@ def test_who_only_reads_is_told_so_at_once(pair: Pair) -> None:
         "DELETE FROM kuroshio.conflict",
         "SELECT pg_drop_replication_slot('kuroshio')",
         "DROP EVENT TRIGGER kuroshio_follow_ddl",
+        *FORGED,
     ],
 )
 def test_the_application_cannot_touch_what_replication_keeps(pair: Pair, statement: str) -> None:
@@ -217,6 +224,52 @@ def test_the_application_cannot_touch_what_replication_keeps(pair: Pair, stateme
         session.execute("SET SESSION AUTHORIZATION app")
         with pytest.raises(InsufficientPrivilege):
             session.execute(statement.encode())
+
+
+def generated(pair: Pair) -> list[str]:
+    """The functions of the table's triggers."""
+    rows = pair.run(
+        pair.alpha,
+        "SELECT p.proname::text FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid"
+        f" WHERE t.tgrelid = '{TABLE}'::regclass AND p.proname LIKE 'on\\_%'",
+    )
+    return [str(name) for (name,) in rows]
+
+
+def test_nobody_can_put_a_trigger_that_writes_tombstones_on_a_table_of_their_own(pair: Pair) -> None:
+    names = generated(pair)
+    assert len(names) == 3
+    with connect(pair.config.sites["alpha"].dsn(), name="as app") as session:
+        session.execute("SET SESSION AUTHORIZATION app")
+        session.execute("CREATE TEMP TABLE mine (id int, note text, kuroshio bigint[])")
+        for name in names:
+            forge = f"CREATE TRIGGER forged BEFORE DELETE ON mine FOR EACH ROW EXECUTE FUNCTION kuroshio.{name}()"
+            with pytest.raises(InsufficientPrivilege):
+                session.execute(forge.encode())
+
+
+def test_a_trigger_on_another_table_than_its_own_deletes_nothing(pair: Pair) -> None:
+    """Whoever put it there."""
+    [name] = [name for name in generated(pair) if name.startswith("on_delete")]
+    with pair.alpha.transaction(force_rollback=True):
+        for statement in (
+            "CREATE TABLE public.mine (id int, note text, kuroshio bigint[])",
+            "INSERT INTO public.mine VALUES (1, 'x', '{1,1}')",
+            f"CREATE TRIGGER forged BEFORE DELETE ON public.mine FOR EACH ROW EXECUTE FUNCTION kuroshio.{name}()",
+        ):
+            pair.alpha.execute(statement.encode())
+        with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
+            pair.alpha.execute("DELETE FROM public.mine")
+
+
+def test_the_application_cannot_have_replication_run_its_code_to_spell_a_value(pair: Pair) -> None:
+    with connect(pair.config.sites["alpha"].dsn(), name="as app") as session, session.transaction(force_rollback=True):
+        session.execute("CREATE SCHEMA theirs AUTHORIZATION app")
+        session.execute("SET LOCAL SESSION AUTHORIZATION app")
+        session.execute("CREATE TYPE theirs.colour AS ENUM ('red')")
+        session.execute("CREATE FUNCTION theirs.f(theirs.colour) RETURNS text LANGUAGE sql AS $$ SELECT 'x' $$")
+        with pytest.raises(InsufficientPrivilege), session.transaction():
+            session.execute("CREATE CAST (theirs.colour AS text) WITH FUNCTION theirs.f(theirs.colour)")
 
 
 def test_every_grant_may_be_given_again(pair: Pair) -> None:

@@ -38,3 +38,11 @@ def test_an_empty_site_goes_on_where_it_was_killed(fresh: Callable[..., Pair], t
     open_site(pair.config, beta)
     assert closing.closed(pair.beta) is None
     assert pair.run(pair.beta, "SELECT id FROM t ORDER BY id") == [(1,), (2,)]
+
+
+def test_a_snapshot_is_for_its_user_alone(fresh: Callable[..., Pair], tmp_path: Path) -> None:
+    """Also where one that was cut off before was not."""
+    (tmp_path / "alpha.part").touch(0o644)
+    pair = fresh()
+    take(pair.config, pair.config.sites["alpha"], tmp_path / "alpha", lambda _: None)
+    assert (tmp_path / "alpha").stat().st_mode & 0o777 == 0o600

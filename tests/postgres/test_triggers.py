@@ -3,6 +3,8 @@
 import psycopg
 import pytest
 
+from replication.capture.fence import FencedError
+from replication.capture.opening import check_triggers
 from replication.core.stamps import EPOCH, LIFE, MOMENT, TERM, Stamps, cell_id, cell_key, moment
 from replication.postgres.connect import connect
 from tests.postgres.servers import Pair, as_applied
@@ -253,3 +255,22 @@ def test_a_writers_search_path_does_not_reach_into_the_insert_trigger(pair: Pair
     with connect(pair.config.sites["alpha"].dsn(), name="user") as user:
         user.execute("SET search_path = hostile, pg_catalog")
         user.execute(f"INSERT INTO {pair.schema}.t VALUES (2, 'a', 'b')".encode())
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        'ALTER TABLE {} DISABLE TRIGGER "~~kuroshio_update"',
+        'ALTER TABLE {} ENABLE TRIGGER "~~kuroshio_delete"',
+        'DROP TRIGGER "~~kuroshio_insert" ON {}',
+        'CREATE OR REPLACE TRIGGER "~~kuroshio_insert" BEFORE INSERT ON {} EXECUTE FUNCTION kuroshio.refuse_write()',
+    ],
+)
+def test_capture_does_not_run_beside_a_table_that_nobody_stamps(pair: Pair, fault: str) -> None:
+    """What is written there would stay at home, and nobody would know (pitfalls P14, P20)."""
+    simple(pair)
+    check_triggers(pair.alpha)
+    with pair.alpha.transaction(force_rollback=True):
+        pair.alpha.execute(fault.format(f"{pair.schema}.t").encode())
+        with pytest.raises(FencedError, match=f"{pair.schema}.t"):
+            check_triggers(pair.alpha)

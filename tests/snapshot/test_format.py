@@ -40,12 +40,12 @@ def test_what_was_written_is_read() -> None:
     file = io.BytesIO(written(sign))
     contents = check(file, Verifier({"taipei": sign.public_pem}))
     assert contents.header == HEADER
-    assert (contents.chunks, contents.bytes, contents.rows) == (2, len(file.getvalue()), 3)
-    assert [(chunk.number, chunk.rows, chunk.text()) for chunk in chunks(file, 0)] == [
+    assert (len(contents.digests), contents.bytes, contents.rows) == (2, len(file.getvalue()), 3)
+    assert [(chunk.number, chunk.rows, chunk.text()) for chunk in chunks(file, contents, 0)] == [
         (1, 2, "1\t陳\n2\t\\N\n".encode()),
         (2, 1, b"3\tx\n"),
     ]
-    assert [chunk.number for chunk in chunks(file, 1)] == [2]
+    assert [chunk.number for chunk in chunks(file, contents, 1)] == [2]
 
 
 def test_a_file_that_is_cut_off_anywhere_is_refused() -> None:
@@ -63,6 +63,18 @@ def test_a_file_with_one_byte_changed_is_refused() -> None:
         damaged = whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :]
         with pytest.raises(DecodeError):
             check(io.BytesIO(damaged), verify)
+
+
+def test_of_a_file_that_is_exchanged_once_it_was_checked_nothing_is_used() -> None:
+    sign = signer()
+    contents = check(io.BytesIO(written(sign)), Verifier({"taipei": sign.public_pem}))
+    other = io.BytesIO()
+    writer = SnapshotWriter(other, HEADER, sign)
+    with pytest.raises(DecodeError):
+        list(chunks(other, contents, 0))
+    writer.chunk(0, 2, b"1\tforged\n2\tforged\n")
+    with pytest.raises(DecodeError):
+        list(chunks(other, contents, 0))
 
 
 def test_a_file_that_another_site_signed_is_refused() -> None:

@@ -22,6 +22,7 @@ HEADER = Header("taipei", "00ff", positions={"us": Position("beef", 1, 2, 3)}, c
 def test_what_a_site_writes_is_sound() -> None:
     require_sound([SOUND])
     require_sound_header(HEADER)
+    require_sound_header(replace(HEADER, kind="part", part=Part(1, 0, is_last=False)))
 
 
 HEADERS: dict[str, Callable[[], Header]] = {
@@ -31,7 +32,10 @@ HEADERS: dict[str, Callable[[], Header]] = {
     "rule 2: a log's name that is no stream's": lambda: replace(HEADER, lineage=[Lineage("x" * 300, 0)]),
     "rule 2: a site without a name": lambda: replace(HEADER, claims={"": 1}),
     "rule 2: more sites than there can be": lambda: replace(HEADER, claims={f"s{n}": n for n in range(2000)}),
-    "rule 4: a part beyond all": lambda: replace(HEADER, part=Part(1, 1 << 31, is_last=False)),
+    "rule 4: a part beyond all": lambda: replace(HEADER, kind="part", part=Part(1, 1 << 31, is_last=False)),
+    "rule 5: a part of nothing": lambda: replace(HEADER, kind="part"),
+    "rule 5: changes that are a part": lambda: replace(HEADER, part=Part(1, 0, is_last=False)),
+    "rule 5: a heartbeat that is a part": lambda: replace(HEADER, kind="heartbeat", part=Part(1, 0, is_last=True)),
 }
 
 
@@ -65,14 +69,14 @@ SECTIONS = {
     "rule 4: negative seen": replace(SOUND, seen=[-1]),
     "rule 4: the last life": replace(SOUND, extra={"life": [1 << 62]}),
     "rule 4: the last epoch": replace(SOUND, extra={"epoch:name": [(1 << 63) - 1]}),
-    "rule 5: parts that are no JSON": with_blob("parts:stock", b"["),
-    "rule 5: parts in the depths": with_blob("parts:stock", b"[" * 100_000),
-    "rule 5: parts without a base": with_blob("parts:stock", b"{}"),
-    "rule 5: a part that is no pair": with_blob("parts:stock", b'[1,{"1":[1,2,3]}]'),
-    "rule 5: a part with a NUL": with_blob("parts:stock", b'[1,{"1\\u0000":[1,"2"]}]'),
-    "rule 5: a part that nothing can store": with_blob("parts:stock", b'[1,{"1":[1,"\\ud800"]}]'),
-    "rule 5: stamps that are no numbers": with_blob("saw", b"{1,a}"),
-    "rule 5: stamps without a pair": with_blob("saw", b"{1,2,3}"),
+    "rule 6: parts that are no JSON": with_blob("parts:stock", b"["),
+    "rule 6: parts in the depths": with_blob("parts:stock", b"[" * 100_000),
+    "rule 6: parts without a base": with_blob("parts:stock", b"{}"),
+    "rule 6: a part that is no pair": with_blob("parts:stock", b'[1,{"1":[1,2,3]}]'),
+    "rule 6: a part with a NUL": with_blob("parts:stock", b'[1,{"1\\u0000":[1,"2"]}]'),
+    "rule 6: a part that nothing can store": with_blob("parts:stock", b'[1,{"1":[1,"\\ud800"]}]'),
+    "rule 6: stamps that are no numbers": with_blob("saw", b"{1,a}"),
+    "rule 6: stamps without a pair": with_blob("saw", b"{1,2,3}"),
 }
 
 

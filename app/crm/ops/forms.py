@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 from django.http import QueryDict
 
+from crm.ops.sealed import sealed_of
 from replication.requests import Action
 from replication.status import Waiting
 
@@ -29,10 +30,13 @@ class Cell:
 
 
 def cells_of(change: Waiting, here: Mapping[str, str | None] | None, sent: QueryDict | None = None) -> list[Cell]:
-    """The columns of a change, with what the browser sent or else what the change says."""
+    """The columns of a change that operators see, with what the browser sent or else what the change says. No other
+    column is read from what was sent."""
+    sealed = sealed_of(change.table)
     return [
         Cell(column, value, (here or {}).get(column), _typed(column, value, sent))
         for column, value in sorted(change.cells.items())
+        if column not in sealed
     ]
 
 

@@ -81,7 +81,8 @@ def get_positions() -> tuple[SiteView | None, Mapping[str, Any], list[Place]]:
     if view is None:
         return None, {}, []
     own, origins = read_details(database())
-    return view, own, [Place(origin, at, _seconds(view, at["heard_at"])) for origin, at in origins.items()]
+    said = {"capture_seconds": _seconds(view, own["capture_recorded_at"])}
+    return view, own | said, [Place(origin, at, _seconds(view, at["heard_at"])) for origin, at in origins.items()]
 
 
 def _seconds(view: SiteView, then: datetime | None) -> float | None:

@@ -19,6 +19,7 @@ from crm.node.selectors import get_standing
 from crm.node.views import health_context
 from crm.ops import selectors, services, words
 from crm.ops.forms import cells_of, new_request, read_wish
+from crm.ops.sealed import sealed_of
 from crm.ops.spark import Spark, draw_chart, draw_spark
 from replication.requests import Action, NothingWaitsError
 from replication.status import Deed, Series, Waiting
@@ -143,6 +144,7 @@ def _show(request: HttpRequest, found: Waiting, fault: str = "") -> HttpResponse
         "change": found,
         "op": _op(found),
         "cells": cells_of(found, here, request.POST if fault else None),
+        "sealed": sorted(sealed_of(found.table) & set(found.cells)),
         "is_here": here is not None,
         "why_it_waits": words.said(words.REASONS, found.reason),
         "next": words.said(words.NEXT, found.reason),

@@ -44,6 +44,8 @@
   function quiet(on) {
     document.querySelectorAll("[data-offline]").forEach(function (note) { note.hidden = !on; });
   }
-  document.addEventListener("htmx:sendError", function () { quiet(true); });
-  document.addEventListener("htmx:afterOnLoad", function () { quiet(false); });
+  ["htmx:sendError", "htmx:timeout", "htmx:responseError"].forEach(function (name) {
+    document.addEventListener(name, function () { quiet(true); });
+  });
+  document.addEventListener("htmx:afterRequest", function (event) { if (event.detail.successful) quiet(false); });
 })();

@@ -75,6 +75,12 @@ class Writer(threading.Thread):
             self.fault = fault
             raise
 
+    def finish(self, seconds: float = 30) -> None:
+        """Wait for the write that is under way; one that does not end is what fell, though nobody was told."""
+        self.join(seconds)
+        if self.is_alive():
+            self.fault = TimeoutError(f"{self.name}: a write hangs")
+
     def _write_until_it_falls(self) -> None:
         try:
             with self._sites.connect(self.site) as connection:
@@ -172,7 +178,7 @@ class Load:
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._stop.set()
         for user in self.users.values():
-            user.join(30)
+            user.finish()
 
     @property
     def acknowledged(self) -> dict[str, int]:
