@@ -71,8 +71,7 @@ class Burying:
 
     def _fallen_with(self, table: Table, keys: Sequence[Key]) -> Iterator[tuple[Table, list[Key]]]:
         for reference, child in self.tables.referring(table):
-            if self.tables.rules(child).parent(reference.name) != "null":
+            if self.tables.residence(child) is None and self.tables.rules(child).parent(reference.name) != "null":
                 below = claims.children(self.connection, child, reference, as_referred(table, reference, keys))
                 why = claims.hidden_among(self.connection, child, below) if below else {}
-                if self.tables.residence(child) is None:
-                    yield child, [key for key in below if why.get(key) is Hidden.FALLEN]
+                yield child, [key for key in below if why.get(key) is Hidden.FALLEN]

@@ -2,7 +2,8 @@
 
 On a thin line always packed. Else live, until messages arrive late; then packed, until they arrive in time again. Each
 return to live that did not last doubles the wait before the next. Where nothing is heard in packed, live is looked at:
-an origin that ended has its last second there alone.
+an origin that ended has its last second there alone. A thin line leaves it for the first message that was published
+since: what follows is in packed, too, be it days of work.
 """
 
 import time
@@ -39,7 +40,7 @@ class LaneChoice:
         """Look at the age of a message on arrival; True when the lane changed by it."""
         now = self.clock()
         if self.thin:
-            returns = self.name == "live" and age_seconds < IN_TIME_SECONDS
+            returns = self.name == "live" and age_seconds < now - self._since
             self.name = "packed" if returns else self.name
             return returns
         if self.name == "live" and age_seconds > BEHIND_SECONDS:

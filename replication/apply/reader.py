@@ -195,14 +195,15 @@ class Reader(threading.Thread):
                     self._wait(time.monotonic() - heard)
 
     def _wait(self, silent_seconds: float) -> None:
-        """Look now and then what may be the matter where nothing is heard."""
+        """Look now and then what may be the matter where nothing is heard: first of all, whether the line is cut."""
+        if silent_seconds < self._look_seconds:
+            return
+        self._look_seconds += _SILENCE_SECONDS
+        if self._log_in_force().incarnation != self._incarnation:
+            raise TransientError("the origin has begun another log")
         if silent_seconds > self._whence.patience_seconds:
             self._lane.silent()
             raise self._whence.silent()
-        if silent_seconds > self._look_seconds:
-            self._look_seconds += _SILENCE_SECONDS
-            if self._log_in_force().incarnation != self._incarnation:
-                raise TransientError("the origin has begun another log")
 
     def _deliver(self, reader: StreamReader, delivery: Delivery, stream: str, offset: Offset) -> None:
         try:

@@ -43,21 +43,20 @@ Fence = Callable[[], list[str]]
 
 def compare(sites: Sites, fence: Fence, rules: Rules = DEFAULT_RULES, looked_after: Fence = list) -> Report:
     """Compare the sites, each by what the rules entitle it to. ``fence`` is called before every look, ``looked_after``
-    before a table that differs is compared again."""
+    once, before the tables that differ are compared again."""
     report = Report()
     report.undecided += fence()
     if report.undecided:
         return report
-    for name in _replicated(sites):
-        tables = _agreed(sites, name, report)
-        if tables is not None:
-            audience = entitled(tables, rules, list(sites))
-            found = _compare_table(sites, tables, fence, audience)
-            if found.differences and not found.undecided:
-                late = looked_after()
-                found = _compare_table(sites, tables, fence, audience)
-                found.undecided += late
-            report.add(found)
+    agreed = [table for name in _replicated(sites) if (table := _agreed(sites, name, report)) is not None]
+    tables = {table.qualified: (table, entitled(table, rules, list(sites))) for table in agreed}
+    found = {name: _compare_table(sites, fence, *table) for name, table in tables.items()}
+    again = [name for name, result in found.items() if result.differences and not result.undecided]
+    if again:
+        report.undecided += looked_after()
+    found |= {name: _compare_table(sites, fence, *tables[name]) for name in again}
+    for result in found.values():
+        report.add(result)
     _find_parked(sites, report)
     return report
 
@@ -94,7 +93,7 @@ def _dropped(sites: Sites, table: Table) -> tuple[str, ...]:
     return tuple(sorted(set().union(*found.values())))
 
 
-def _compare_table(sites: Sites, table: Table, fence: Fence, audience: Entitled | None) -> Report:
+def _compare_table(sites: Sites, fence: Fence, table: Table, audience: Entitled | None) -> Report:
     report = Report()
     total = report.tables[str(table)] = TableResult()
     scopes = [Scope(tuple(sites))] if audience is None else list(audience.scopes(shown_rows(table)))

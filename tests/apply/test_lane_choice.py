@@ -17,13 +17,17 @@ def test_a_thin_line_always_takes_packed() -> None:
     assert not lane.wants_change(0)
 
 
-def test_where_nothing_is_heard_the_end_of_live_is_read_and_a_thin_line_goes_back_when_it_hears() -> None:
-    lane = LaneChoice(thin=True)
+def test_where_nothing_is_heard_a_thin_line_reads_the_end_of_live_and_leaves_it_when_the_origin_goes_on() -> None:
+    clock = Clock()
+    lane = LaneChoice(thin=True, clock=clock)
     lane.silent()
-    taken = [str(lane.name)]
+    began, taken = clock.now, [str(lane.name)]
+    for seconds, published, left in ((1, began - 3600, False), (4, began - 0.1, False), (60, began + 20, True)):
+        clock.now += seconds
+        assert lane.wants_change(clock.now - published) == left
+        taken.append(lane.name)
+    assert taken == ["live", "live", "live", "packed"]
     assert not lane.wants_change(3600)
-    assert lane.wants_change(0.1)
-    assert [*taken, lane.name] == ["live", "packed"]
 
 
 def test_a_reader_behind_takes_packed_and_goes_back_by_itself() -> None:
