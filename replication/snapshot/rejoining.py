@@ -33,6 +33,7 @@ from replication.postgres.catalog import describe
 from replication.postgres.connect import Connection
 from replication.postgres.install import new_incarnation
 from replication.postgres.parameters import register
+from replication.wire.header import Header
 from replication.wire.message import read_header
 from sitecfg import Config, Site
 
@@ -90,21 +91,27 @@ class Log:
         return {name: connection for name, connection in self.sites.items() if name != self.site.name}
 
     def is_ahead(self, own: Identity) -> bool:
-        """Does its log, or a peer, know more of this site than its database could have told?"""
-        tokens = [token for token, _ in own.lineage]
-        ends = self._ends() + [end for peer in self.peers.values() if (end := _applied_of(peer, own.name, tokens))]
-        flushed = capturing.flushed(self.sites[self.site.name])
-        return any(lsn > flushed or is_unrecorded(own, lsn, published_us) for lsn, published_us in ends)
+        """Does its log, or a peer, know more of this site than its database could have told?
+
+        A log says how many records its database had kept (`capture/opening.py`), which is therefore asked after the
+        log; what a peer applied bears only a time.
+        """
+        ends, connection = self._ends(), self.sites[self.site.name]
+        applied = [found for peer in self.peers.values() if (found := _applied_of(peer, own.name, _tokens(own)))]
+        flushed, records = capturing.flushed(connection), capturing.identity(connection).records
+        return any(end.to_lsn > flushed or end.records > records for end in ends) or any(
+            lsn > flushed or is_unrecorded(own, lsn, published_us) for lsn, published_us in applied
+        )
 
     def is_another(self, own: Identity) -> bool:
         """Does a peer know a log of this site that its database has never written, as it is a new one?"""
-        tokens = [*(token for token, _ in own.lineage), *kept_incarnations(self.site)]
+        tokens = [*_tokens(own), *kept_incarnations(self.site)]
         known = any(_applied_of(peer, own.name, tokens) for peer in self.peers.values())
         return not known and bool(known_otherwise(self.peers, own.name, tokens))
 
     def await_end(self, patience_seconds: float) -> bool:
         """Wait until every peer has read the old log to its end; False where the broker does not hold it any more."""
-        end = max((lsn for lsn, _ in self._ends()), default=None)
+        end = max((end.to_lsn for end in self._ends()), default=None)
         deadline = time.monotonic() + patience_seconds
         while end is not None and (behind := [name for name, lsn in self._applied().items() if lsn < end]):
             if time.monotonic() > deadline:
@@ -115,15 +122,14 @@ class Log:
             time.sleep(_POLL_SECONDS)
         return end is not None
 
-    def _ends(self) -> list[tuple[int, int]]:
-        """Where the lanes end of the log that was in force, and when that was sent."""
-        verify, ends = verifier(self.config, self.site), list[tuple[int, int]]()
+    def _ends(self) -> list[Header]:
+        """With what the lanes end of the log that was in force."""
+        verify, ends = verifier(self.config, self.site), list[Header]()
         for view in views_in_use(self.config, self.site.name):
             for token in kept_incarnations(self.site):
                 body = last_of_log(self.site.broker_url(), stream_name(self.site.name, token, "live", view.name))
                 if body:
-                    header = read_header(body, verify)[0]
-                    ends.append((header.to_lsn, header.published_us))
+                    ends.append(read_header(body, verify)[0])
         return ends
 
     def _applied(self) -> dict[str, int]:
@@ -192,6 +198,10 @@ def last_of_log(url: str, stream: str, patience_seconds: float = _BROKER_SECONDS
             if time.monotonic() > deadline:
                 raise TransientError(f"the broker does not answer ({fault}): start it, and run this again") from fault
         time.sleep(_POLL_SECONDS)
+
+
+def _tokens(own: Identity) -> list[str]:
+    return [token for token, _ in own.lineage]
 
 
 def known_otherwise(peers: Sites, site: str, tokens: Collection[str]) -> list[str]:
