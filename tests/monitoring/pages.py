@@ -62,4 +62,4 @@ def metrics_in(expression: str) -> set[str]:
     bare = re.sub(r"\b(by|on|without|ignoring|group_left|group_right) *\([^)]*\)", " ", bare)
     bare = re.sub(r"\{[^}]*\}|\[[^]]*\]", " ", bare)
     words = re.findall(r"(?<![\w.])[a-zA-Z_][\w:]*\b(?! *\()", bare)
-    return {word for word in words if word not in {"and", "or", "unless", "bool", "offset", "by", "on"}}
+    return {word for word in words if word not in {"and", "or", "unless", "bool", "offset", "by", "on", "Inf"}}
