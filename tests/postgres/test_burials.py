@@ -11,10 +11,13 @@ from replication.apply.burying import Burying
 from replication.apply.merging import Merger
 from replication.apply.releasing import Releasing
 from replication.apply.tables import Tables
+from replication.core.burial import bury, is_task_of
 from replication.core.changes import Author, Change
-from replication.core.stamps import moment
+from replication.core.merge import Row, RowRules
+from replication.core.stamps import moment, site_of
+from replication.core.writing import Writer
 from replication.definitions import rules_for
-from replication.postgres import applying, burials
+from replication.postgres import applying, burials, states
 from replication.postgres.catalog import Table, describe
 from replication.postgres.indexes import constraints
 from replication.postgres.parameters import register
@@ -203,3 +206,42 @@ def test_a_row_that_was_written_to_unseen_is_buried_when_its_time_has_passed(pai
     assert note(pair, tables, NONE) == 1
     burials.bury(pair.alpha)
     assert pass_everywhere(pair) == 0
+
+
+def test_what_fell_is_buried_as_the_pure_function_says(house: House) -> None:
+    fall(house)
+    pass_everywhere(house.pair)
+    assert note(house.pair, house.tables, NONE) == 2
+    bury_and_compare(house.pair, house.by_name["c"], house.by_name["d"])
+
+
+def test_what_was_written_to_unseen_is_buried_as_the_pure_function_says(pair: Pair) -> None:
+    table = write_unseen(pair)
+    pass_everywhere(pair)
+    assert note(pair, Tables(pair.alpha, pair.config.rules), NONE) == 1
+    bury_and_compare(pair, table)
+
+
+def bury_and_compare(pair: Pair, *tables: Table) -> None:
+    before = [held(pair, table) for table in tables]
+    burials.bury(pair.alpha)
+    for row, table in zip(before, tables, strict=True):
+        found, made = held(pair, table), bury(row, Writer(1, RowRules(), lambda *_: (False, 0)), 0)
+        assert site_of(found.deleted) == 1
+        assert found.deleted >= made.deleted, "later than all there was, whatever the clock"
+        assert found == replace(made, deleted=found.deleted)
+
+
+def held(pair: Pair, table: Table) -> Row:
+    return states.read(pair.alpha, table, [(b"1",)], RowRules())[(b"1",)].row
+
+
+@pytest.mark.parametrize("author", [1, 2, 3])
+@pytest.mark.parametrize("own", [1, 2])
+def test_whose_task_it_is_is_what_the_pure_function_says(pair: Pair, author: int, own: int) -> None:
+    write_unseen(pair)
+    pair.run(pair.alpha, "UPDATE kuroshio.tombstone SET deleted = (deleted >> 10 << 10) | %s", (author,))
+    pass_everywhere(pair)
+    [(deleted,)] = pair.run(pair.alpha, "SELECT deleted FROM kuroshio.tombstone")
+    found = note(pair, Tables(pair.alpha, pair.config.rules), NONE, own)
+    assert found == is_task_of(own, int(str(deleted)), NUMBERS.values())
