@@ -51,6 +51,7 @@ _SILENCE_SECONDS = 15.0
 _STOPPED_SECONDS = 10.0
 _PAUSE_SECONDS = (0.2, 0.5, 1.0, 2.0, 3.0)
 _CLOCK_ALARM_SECONDS = 5.0
+_LONG_AGO_US, _LOOK_AHEAD_SECONDS = 30_000_000, 120.0
 
 
 class ChangeLane(Exception):
@@ -92,6 +93,7 @@ class Reader(threading.Thread):
         self._attempt = 0
         self._look_seconds = _SILENCE_SECONDS
         """After so long a silence the directory is looked at."""
+        self._next_look_ahead = 0.0
         self._missing: tuple[int, str] = (0, "")
         """In which attempt the writer found that something was missing, and what."""
 
@@ -216,6 +218,7 @@ class Reader(threading.Thread):
         if header.incarnation != self._incarnation:
             raise ForeignError(f"a message of the log {header.incarnation} in that of {self._incarnation}")
         self._heard(header, len(delivery.body))
+        self._look_ahead(header.published_us)
         if header.kind == "start":
             reader.ack(delivery)
         else:
@@ -256,14 +259,33 @@ class Reader(threading.Thread):
         now = now_us()
         if header.to_lsn > self._lsn or header.part is not None:  # what is read again was said before
             reading.heard_at = to_datetime(now)
-        reading.head_lsn = max(reading.head_lsn, header.to_lsn)
-        reading.head_changes = max(reading.head_changes, header.changes_total)
+        self._know_of(header)
         known = reading.clock_offset_seconds
         reading.clock_offset_seconds = self._clock.hear((header.clock_us - now) / 1e6, time.monotonic())
         if reading.clock_offset_seconds > _CLOCK_ALARM_SECONDS and (known or 0) <= _CLOCK_ALARM_SECONDS:
             events.logger().warning(events.CLOCK_ADRIFT, origin=origin, seconds=round(reading.clock_offset_seconds, 1))
         metrics.RECEIVED_MESSAGES.labels(origin).inc()
         metrics.RECEIVED_BYTES.labels(origin).inc(size)
+
+    def _look_ahead(self, published_us: int) -> None:
+        """Who reads what was said long ago asks now and then how much more there is: it would hear of it only at the
+        end."""
+        now = time.monotonic()
+        if now_us() - published_us < _LONG_AGO_US or now < self._next_look_ahead:
+            return
+        self._next_look_ahead = now + _LOOK_AHEAD_SECONDS
+        end = stream_name(self._link.origin, self._incarnation, "live", self._link.view)
+        try:
+            body = last_message(self._link.url(), end, timeout_seconds=_CONNECT_SECONDS)
+            header = self._own_header(body)[0] if body else None
+        except (TransientError, DecodeError):
+            return  # it is told once it is met in reading
+        if header is not None:
+            self._know_of(header)
+
+    def _know_of(self, header: Header) -> None:
+        self._reading.head_lsn = max(self._reading.head_lsn, header.to_lsn)
+        self._reading.head_changes = max(self._reading.head_changes, header.changes_total)
 
     def _refuse(self, fault: DecodeError) -> None:
         self._reading.refused += 1

@@ -68,7 +68,7 @@ class Writer:
     def __init__(self, config: Config, site: Site, readings: Sequence[Reading]) -> None:
         self._config = config
         self._site = site
-        self._readings = readings
+        self._readings = {reading.origin: reading for reading in readings}
         self._numbers = {name: one.number for name, one in config.sites.items()}
         self.inbox = Inbox()
         self._connection: Connection
@@ -252,7 +252,8 @@ class Writer:
 
     def _advance(self, one: Incoming, places: dict[str, Place], moments: tuple[int, int]) -> None:
         header = one.header
-        applying.save_place(self._connection, header, one.stream, one.stream_offset)
+        complete = header.kind == "heartbeat" and header.changes_total >= self._readings[header.origin].head_changes
+        applying.save_place(self._connection, header, one.stream, one.stream_offset, complete=complete)
         if moments[1]:
             capturing.record_passage(
                 self._connection,
@@ -306,7 +307,7 @@ class Writer:
         closing.require_open(self._connection)
         self._applier.tables.look()
         with self._connection.pipeline(), self._connection.transaction():
-            for reading in self._readings:
+            for reading in self._readings.values():
                 applying.save_reading(self._connection, reading)
         if now >= self._next_settle:
             self._next_settle = now + _SETTLE_SECONDS

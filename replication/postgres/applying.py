@@ -60,15 +60,19 @@ def _place(row: Sequence[Any]) -> Place:
     return Place(position, changes, stream, offset, published_at)
 
 
-def save_place(connection: Connection, header: Header, stream: str, offset: int) -> None:
-    """Move an origin's position; belongs in the transaction of its rows."""
+def save_place(connection: Connection, header: Header, stream: str, offset: int, *, complete: bool = False) -> None:
+    """Move an origin's position; belongs in the transaction of its rows. ``complete``: when the message was published
+    there was nothing more."""
+    commit_time = to_datetime(header.last_commit_us) if header.last_commit_us else None
+    published_at = to_datetime(header.published_us)
     connection.execute(
         "INSERT INTO kuroshio.position AS p (origin, incarnation, lsn, xid, commit_time, published_at,"
-        " changes, stream, stream_offset, rules)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (origin) DO UPDATE SET incarnation ="
+        " complete_at, changes, stream, stream_offset, rules)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (origin) DO UPDATE SET incarnation ="
         " excluded.incarnation,"
         " lsn = excluded.lsn, xid = CASE excluded.xid WHEN 0 THEN p.xid ELSE excluded.xid END,"
         " commit_time = coalesce(excluded.commit_time, p.commit_time), published_at = excluded.published_at,"
+        " complete_at = coalesce(excluded.complete_at, p.complete_at),"
         " changes = greatest(p.changes, excluded.changes), stream = excluded.stream, stream_offset ="
         " excluded.stream_offset,"
         " rules = excluded.rules, rules_from = CASE p.rules WHEN excluded.rules THEN p.rules_from ELSE p.lsn END",
@@ -77,8 +81,9 @@ def save_place(connection: Connection, header: Header, stream: str, offset: int)
             header.incarnation,
             format_lsn(header.to_lsn),
             header.xid,
-            to_datetime(header.last_commit_us) if header.last_commit_us else None,
-            to_datetime(header.published_us),
+            commit_time,
+            published_at,
+            published_at if complete else commit_time,
             header.changes_total,
             stream,
             offset,

@@ -107,7 +107,7 @@ def flushed(connection: Connection) -> int:
 def sample(connection: Connection) -> tuple[Positions, int]:
     """What this site has durably applied, then the WAL position: read in this order (pitfall P5)."""
     rows = connection.execute(
-        "SELECT origin, incarnation, lsn::text, xid, commit_time FROM kuroshio.position"
+        "SELECT origin, incarnation, lsn::text, xid, coalesce(complete_at, commit_time) FROM kuroshio.position"
     ).fetchall()
     positions = {
         str(origin): Position(str(token), parse_lsn(str(lsn)), int(str(xid)), to_us(at) if at else 0)  # type: ignore[arg-type]

@@ -119,6 +119,8 @@ CREATE TABLE IF NOT EXISTS kuroshio.position (
     stream_offset bigint NOT NULL DEFAULT 0  -- the broker's offset: only a hint
 );
 
+ALTER TABLE kuroshio.position ADD COLUMN IF NOT EXISTS complete_at timestamptz; -- what the origin had committed by then is applied
+
 -- How reading an origin goes; written outside of the rows' transactions.
 CREATE TABLE IF NOT EXISTS kuroshio.reading (
     origin       text PRIMARY KEY,
@@ -141,7 +143,7 @@ CREATE TABLE IF NOT EXISTS kuroshio.peer_position (
     origin       text NOT NULL,
     incarnation  text NOT NULL,
     lsn          pg_lsn NOT NULL,
-    commit_time  timestamptz,
+    commit_time  timestamptz,                -- what the origin had committed by then is applied there
     changes      bigint NOT NULL DEFAULT 0,
     said_at      timestamptz NOT NULL,       -- the reader's clock when it said so
     heard_at     timestamptz NOT NULL,

@@ -4,8 +4,8 @@
    is unknown, whatever the last figures were (invariant 8).
 2. Every healthy link moves: an idle origin's heartbeats advance the position at every reader, every two seconds on
    the live lane, every three on the packed one. A position that stands still is a link that is cut.
-3. Being idle is not being late: lag counts from the newest commit applied only while changes wait; otherwise from the
-   newest message, which says that there was nothing more.
+3. Being idle is not being late: while changes wait, lag counts from when all was applied that there was, be it the
+   newest commit or a message that said that there was nothing more; otherwise from the newest message.
 """
 
 from dataclasses import dataclass
@@ -41,6 +41,8 @@ class Incoming:
     lsn: int | None = None
     commit_time: datetime | None = None
     published_at: datetime | None = None
+    complete_at: datetime | None = None
+    """All that the origin had committed by then is applied; it may have been idle since its newest commit."""
     changes: int | None = None
     clock_offset_seconds: float | None = None
     """The origin's clock minus ours, at least."""
@@ -55,6 +57,7 @@ class Said:
     lsn: int
     changes: int | None
     commit_time: datetime | None
+    """All that the origin had committed by then is applied there."""
     heard_at: datetime
     moved_at: datetime
     """When its position of the origin last advanced, by our clock."""
@@ -65,13 +68,13 @@ def incoming(own: str, at: Incoming, head: Head, now: datetime) -> LinkView:
     backlog = _difference(head.changes, at.changes)
     # A clock that runs ahead must not hide a lag. One that seems to run behind may be a slow line: it is left as it is.
     theirs = now + timedelta(seconds=max(at.clock_offset_seconds or 0.0, 0.0))
-    lag = _lag(theirs, at.commit_time, at.published_at, behind=bool(backlog))
+    lag = _lag(theirs, at.complete_at, at.published_at, behind=bool(backlog))
     return LinkView(
         at.origin,
         own,
         _incoming_state(at, lag, now),
         lag,
-        at.commit_time if backlog else None,
+        at.complete_at if backlog else None,
         backlog,
         _difference(head.lsn, at.lsn),
         at.commit_time,
@@ -125,8 +128,8 @@ def unheard(origin: str, reader: str) -> LinkView:
     return LinkView(origin, reader, "unknown", None, None, None, None, None, None)
 
 
-def _lag(now: datetime, commit_time: datetime | None, spoke: datetime | None, *, behind: bool) -> float | None:
-    since = commit_time if behind and commit_time is not None else spoke
+def _lag(now: datetime, complete_at: datetime | None, spoke: datetime | None, *, behind: bool) -> float | None:
+    since = complete_at if behind and complete_at is not None else spoke
     return None if since is None else max(_age(now, since), 0.0)
 
 

@@ -31,7 +31,8 @@ SELECT s.name, s.number, clock_timestamp() AS now, c.changes, c.state,
 _INCOMING = """
 SELECT origin, coalesce(r.state, 'connecting') AS state, coalesce(r.reason, '') AS reason,
        coalesce(r.lane, 'live') AS lane, r.heard_at,
-       (p.lsn - '0/0')::bigint AS lsn, p.commit_time, p.published_at, coalesce(p.changes, 0) AS changes,
+       (p.lsn - '0/0')::bigint AS lsn, p.commit_time, p.published_at,
+       coalesce(p.complete_at, p.commit_time) AS complete_at, coalesce(p.changes, 0) AS changes,
        r.clock_offset_seconds,
        (greatest(r.head_lsn, p.lsn) - '0/0')::bigint AS head_lsn, greatest(r.head_changes, p.changes) AS head_changes
   FROM kuroshio.reading r FULL JOIN kuroshio.position p USING (origin)"""

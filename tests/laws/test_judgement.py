@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replication.status import judge
-from replication.status.judge import Head, Said
+from replication.status.judge import Head, Incoming, Said
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FIFTEEN_SECONDS = 15.0
@@ -44,3 +44,21 @@ def test_one_that_speaks_and_moves_is_up(heard: float, moved: float) -> None:
 def test_one_that_stands_still_behind_a_long_message_is_late_before_it_is_cut() -> None:
     states = [judge.said(_said(1, moved, 1), Head(10, 100), NOW).state for moved in (7, 9, 12, 14)]
     assert states == ["up", "late", "late", "cut"]
+
+
+@given(waiting=st.integers(0, 5), idle=st.floats(0, 50_000), complete=st.floats(0, 9))
+def test_what_is_written_after_a_quiet_night_is_not_a_night_late(waiting: int, idle: float, complete: float) -> None:
+    at = Incoming(
+        "us",
+        "running",
+        heard_at=_ago(0),
+        lsn=10,
+        commit_time=_ago(complete + idle),
+        published_at=_ago(complete),
+        complete_at=_ago(complete),
+        changes=100 - waiting,
+    )
+    link = judge.incoming("taipei", at, Head(10, 100), NOW)
+    assert link.lag_seconds is not None
+    assert abs(link.lag_seconds - complete) < 1e-3
+    assert link.state == "up"

@@ -10,9 +10,9 @@ import pytest
 from replication.apply.merging import Merger
 from replication.apply.sharing import SLICE_ROWS, Sharing
 from replication.apply.tables import Tables
-from replication.postgres import applying
+from replication.postgres import applying, capturing
 from replication.postgres.parameters import register
-from replication.wire.header import Header
+from replication.wire.header import Header, Kind
 from sitecfg import Config, Rules, TableRules
 from sitecfg.rules import Share
 from tests.postgres.servers import Pair, as_applied
@@ -174,3 +174,17 @@ def test_the_position_says_where_an_origins_rules_begin(alpha: Alpha) -> None:
         header = Header("beta", "token", to_lsn=lsn, rules_version=version)
         applying.save_place(alpha.session, header, "", 0)
     assert alpha.pair.run(alpha.session, "SELECT rules, rules_from::text FROM kuroshio.position") == [("two", "0/1E")]
+
+
+def test_what_is_said_of_an_origin_is_up_to_when_all_is_applied_and_not_when_it_last_wrote(alpha: Alpha) -> None:
+    """Idle since 100, and heard of at 900; then there is more than what the next one says."""
+    said: list[tuple[Kind, int, int, int, bool]] = [
+        ("changes", 10, 100, 110, False),
+        ("heartbeat", 20, 0, 900, True),
+        ("heartbeat", 30, 0, 950, False),
+    ]
+    for kind, lsn, commit, published, complete in said:
+        header = Header("beta", "token", kind, to_lsn=lsn, last_commit_us=commit, published_us=published)
+        applying.save_place(alpha.session, header, "", 0, complete=complete)
+    positions, _ = capturing.sample(alpha.session)
+    assert (positions["beta"].lsn, positions["beta"].commit_us) == (30, 900)
