@@ -182,7 +182,9 @@ ORIGIN_RULES = Figure(
 
 PEER_HEARD = Figure("kuroshio_peer_heard_timestamp_seconds", "When the peer last said so.", ("reader",))
 PEER_POSITION = Figure("kuroshio_peer_position_bytes", "Up to where it has applied this site's WAL.", ("reader",))
-PEER_COMMIT = Figure("kuroshio_peer_commit_timestamp_seconds", "Commit time of the newest change of it.", ("reader",))
+PEER_COMMIT = Figure(
+    "kuroshio_peer_commit_timestamp_seconds", "What this site had committed by then is applied there.", ("reader",)
+)
 
 # -- what was compared, and asked --------------------------------------------------------------------------------------
 
