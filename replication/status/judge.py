@@ -81,6 +81,7 @@ def incoming(own: str, at: Incoming, head: Head, now: datetime) -> LinkView:
         at.heard_at,
         at.reason if at.state == "stopped" else "",
         at.changes,
+        None if at.heard_at is None else _age(now, at.heard_at),
     )
 
 
@@ -109,6 +110,7 @@ def said(link: Said, head: Head, now: datetime) -> LinkView:
         link.commit_time,
         link.heard_at,
         applied_changes=link.changes,
+        known_seconds=_age(now, link.heard_at),
     )
 
 

@@ -121,7 +121,7 @@ def _link(facts: Mapping[str, Facts], origin: str, reader: str) -> LinkView:
     heard = [one.link(origin, reader) for one in facts.values() if (origin, reader) in one.words]
     if not heard:
         return judge.unheard(origin, reader)
-    return replace(max(heard, key=lambda link: link.known_at or datetime.min.replace(tzinfo=UTC)), state="unknown")
+    return replace(min(heard, key=lambda link: link.known_seconds or 0.0), state="unknown")
 
 
 def _head(facts: Mapping[str, Facts], origin: str, reader: Facts) -> Head:

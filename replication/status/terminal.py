@@ -1,7 +1,6 @@
 """Status for a terminal: aligned, coloured where that is wanted, the same words without."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 
 from replication.status.advice import advice
 from replication.status.operator import SiteReport, StatusReport
@@ -27,7 +26,7 @@ def site_table(report: StatusReport) -> Iterator[str]:
 
 def link_table(report: StatusReport, links: Sequence[LinkView], *, colour: bool) -> Iterator[str]:
     """A line for each of these links."""
-    rows = [_link_row(link, report.outlooks.get((link.origin, link.reader), UNKNOWN), report.now) for link in links]
+    rows = [_link_row(link, report.outlooks.get((link.origin, link.reader), UNKNOWN)) for link in links]
     return _table(_HEAD, rows, _COLOURS if colour else {})
 
 
@@ -55,17 +54,17 @@ def _site_row(name: str, site: SiteReport) -> tuple[str, ...]:
     )
 
 
-def _link_row(link: LinkView, outlook: Outlook, now: datetime | None) -> tuple[str, ...]:
-    age = None if link.known_at is None or now is None else (now - link.known_at).total_seconds()
+def _link_row(link: LinkView, outlook: Outlook) -> tuple[str, ...]:
+    lag = None if link.state == "unknown" else link.lag_seconds  # what it was then is none now
     return (
         f"{link.origin} -> {link.reader}",
         link.state,
-        "-" if link.lag_seconds is None else _seconds(link.lag_seconds),
+        "-" if lag is None else _seconds(lag),
         "-" if link.backlog_changes is None else f"{link.backlog_changes:,}",
         _bytes(link.backlog_bytes),
         "-" if outlook.rate is None else f"{outlook.rate:,.1f}/s",
         _catching_up(outlook),
-        "never" if age is None else f"{_seconds(age)} ago",
+        "never" if link.known_seconds is None else f"{_seconds(link.known_seconds)} ago",
     )
 
 

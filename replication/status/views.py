@@ -37,6 +37,8 @@ class LinkView:
     """Why the link stopped."""
     applied_changes: int | None = None
     """Of the origin's life, as of ``known_at``: two of them a while apart are a rate."""
+    known_seconds: float | None = None
+    """How long ago that was, by the clock of the database that says so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,3 +61,10 @@ def test_catching_up_is_told_or_said_to_be_unknown() -> None:
     lines = list(link_table(report, LINKS, colour=False))
     assert [line.split("  ")[-2].strip() for line in lines[1:4]] == ["never so", "90.0 s", "unknown"]
     assert "12.3/s" in lines[2]
+
+
+def test_the_lag_of_a_link_that_is_unknown_is_not_told_and_its_age_is_that_of_the_database_which_knows_it() -> None:
+    known = [LinkView("us", "taipei", state, 5.0, None, 1, None, None, None, known_seconds=30.0) for state in STATES]
+    lines = list(link_table(StatusReport({}, {}), known, colour=False))[1:]
+    assert ["5.0 s" in line for line in lines] == [state != "unknown" for state in STATES]
+    assert all(line.endswith("30.0 s ago") for line in lines)
