@@ -249,8 +249,8 @@ CREATE OR REPLACE FUNCTION kuroshio.by_owner_source(rule jsonb, old text, owner 
     SELECT CASE WHEN bool_or(is_owner) IS NOT TRUE THEN NULL
                 WHEN count(*) = 1 THEN 'true'
                 ELSE format('CASE %s.%I::text %s ELSE %s END', old, owner,
-                            string_agg(format('WHEN %L THEN %s', name, is_owner), ' ') FILTER (WHERE name <> ''),
-                            bool_or(is_owner) FILTER (WHERE name = '')) END
+                            string_agg(format('WHEN %L THEN %s', name, is_owner::text), ' ') FILTER (WHERE name <> ''),
+                            (bool_or(is_owner) FILTER (WHERE name = ''))::text) END
       FROM (SELECT key AS name, value->>'rule' = 'owner' AS is_owner
               FROM jsonb_each(coalesce(rule->'owned_by', '{}') || jsonb_build_object('', rule - 'owned_by'))) AS ruled $gen$;
 
