@@ -54,6 +54,8 @@ def rules_for(
         columns[name] = _column(rule)
         if rule.owned_by:
             columns[name]["owned_by"] = {site: _column(other) for site, other in sorted(rule.owned_by.items())}
+        if rule.written_by:
+            columns[name]["written_by"] = dict(sorted(rule.written_by.items()))
         if name in groups:
             columns[name]["group"] = groups[name]
     substituted = {key.column for _, key in unique_keys(table, constraints, rules)} - {""}

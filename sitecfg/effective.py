@@ -1,5 +1,5 @@
-"""The rules in effect, for people and for scripts. Every site has the same; what differs by owner or by receiver stands
-beside each."""
+"""The rules in effect, for people and for scripts. Every site has the same; what differs by owner, writer or receiver
+stands beside each."""
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, replace
@@ -24,11 +24,12 @@ class Line(NamedTuple):
     what: str
     rule: str
     by_owner: str = ""
+    by_writer: str = ""
     received_by: str = ""
     others_get: str = ""
 
 
-HEADINGS = Line("table", "column", "rule", "by owner", "received by", "the others get")
+HEADINGS = Line("table", "column", "rule", "by owner", "by writer", "received by", "the others get")
 
 
 def as_text(rules: Rules, tables: Iterable[str], sites: Collection[str]) -> str:
@@ -49,7 +50,7 @@ def _spelt_out(rules: TableRules) -> TableRules:
 
 def _lines(name: str, rules: TableRules, sites: Collection[str]) -> Iterator[Line]:
     owner = f"the owner is {rules.owner}" if rules.owner else ""
-    yield Line(name, "(rows)", DELETES[rules.delete], owner, _receivers(rules.share or Share(tuple(sites))))
+    yield Line(name, "(rows)", DELETES[rules.delete], owner, received_by=_receivers(rules.share or Share(tuple(sites))))
     groups = {column: group for group, columns in rules.groups.items() for column in columns}
     for column in rules.declared_columns:
         yield _column(name, _now(rules, column), rules.column(column), groups.get(column))
@@ -74,6 +75,7 @@ def _column(table: str, name: str, rule: ColumnRule, group: str | None) -> Line:
         name,
         _rule(rule) + _generation(rule) + (f", in group {group}" if group else "") + _reviewed(review=rule.review),
         "; ".join(f"{owner}: {_rule(owned)}" for owner, owned in sorted(rule.owned_by.items())),
+        "; ".join(f"{site}: {written}" for site, written in sorted(rule.written_by.items())),
         _receivers(rule.share) if rule.share else "",
         _masked(rule.mask) if rule.mask else "",
     )

@@ -50,16 +50,17 @@ def _recorded(column: Recorded) -> ColumnRule:
         column.get("rule", "latest"),
         column.get("site"),
         owned_by=owned,
+        written_by=column.get("written_by", {}),
         generation=column.get("generation", 1),
         was=tuple(column.get("was", ())),
     )
 
 
 def _authority(rule: ColumnRule, owner: str | None) -> tuple[object, ...]:
-    """Who has it: by the row's owner where the rule asks for that."""
+    """Who has it: by the row's owner where the rule asks for that, and by who writes."""
     by_owner = sorted((name, other.rule, other.site) for name, other in rule.owned_by.items())
-    asks = "owner" in {rule.rule, *(kind for _, kind, _ in by_owner)} or by_owner
-    return rule.site, by_owner, owner if asks else None
+    asks = "owner" in {rule.rule, *(kind for _, kind, _ in by_owner), *rule.written_by.values()} or by_owner
+    return rule.site, by_owner, rule.written_by, owner if asks else None
 
 
 def _told(rule: ColumnRule) -> str:

@@ -28,6 +28,7 @@ def rule_faults(table: TableTable, sites: Sites) -> Iterator[Wrong]:
         key = dotted(("column", name))
         yield from _authority_faults(table, key, column, sites)
         yield from _owned_faults(table, key, column, sites)
+        yield from _written_faults(table, key, column, sites)
         yield from _generation_faults(key, column)
         yield from _audience_faults(table, name, column, sites)
 
@@ -82,7 +83,7 @@ def _group_faults(table: TableTable, group: str, columns: tuple[str, ...]) -> It
 
 def _owner_column_faults(table: TableTable, owner: str) -> Iterator[Wrong]:
     column, key = table.column.get(owner, ColumnTable()), dotted(("column", owner))
-    if column.rule == "owner" or column.owned_by:
+    if column.rule == "owner" or column.owned_by or "owner" in column.written_by.values():
         hint = "settle the owner column itself by latest or site"
         yield Wrong(key, f"{owner} would say who may write it", hint)
     elif column.rule not in STAMP_ORDERED:
@@ -114,6 +115,21 @@ def _owned_faults(table: TableTable, key: str, column: ColumnTable, sites: Sites
         place = f"{key}.{dotted(('owned_by', owner))}"
         yield from _unknown_sites(place, {owner}, sites)
         yield from _authority_faults(table, place, owned, sites)
+
+
+def _written_faults(table: TableTable, key: str, column: ColumnTable, sites: Sites) -> Iterator[Wrong]:
+    """A clause says whether a site's writes have authority, so the rule must be one that knows authority."""
+    if column.written_by and column.rule not in STAMP_ORDERED:
+        hint = (
+            "leave written_by out: only latest, site and owner may differ by writer, since one order settles all three"
+        )
+        yield Wrong(f"{key}.written_by", f"the rule {column.rule} is the same for every writer", hint)
+    for writer, rule in column.written_by.items():
+        place = f"{key}.{dotted(('written_by', writer))}"
+        yield from _unknown_sites(place, {writer}, sites)
+        if rule == "owner" and table.owner is None:
+            hint = 'owner = "…" in the table names the column that holds the owner\'s name'
+            yield Wrong(place, "the rule owner needs an owner column", hint)
 
 
 def _generation_faults(key: str, column: ColumnTable) -> Iterator[Wrong]:

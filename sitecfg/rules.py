@@ -28,7 +28,7 @@ COLUMN_RULES: Mapping[str, frozenset[str]] = MappingProxyType(
     }
 )
 # Rules that compare stamps alone and differ in who raises the epoch: one lattice. So a column may follow one of them
-# or another as its row's owner says, and cells that share a stamp, a group's, win or lose together.
+# or another as its row's owner says, or who writes it, and cells that share a stamp, a group's, win or lose together.
 STAMP_ORDERED = frozenset({"latest", "site", "owner"})
 # Rules that settle a cell by its stamp alone, so that a mask in the value's place does no harm.
 MASKABLE = STAMP_ORDERED | {"frozen"}
@@ -74,7 +74,9 @@ class ColumnRule:
     """How one column's concurrent edits are settled, and who receives its values.
 
     `site` is whose value wins under `site`. `review` asks a person after the sites have converged. `owned_by` has the
-    rule and the site that hold instead in rows of that owner. `mask` is there exactly where `share` is.
+    rule and the site that hold instead in rows of that owner. `written_by` has the rule that a site's own writes
+    follow, whoever owns the row: under `site` that site has authority, under `owner` where it owns the row, under
+    `latest` never. `mask` is there exactly where `share` is.
     `generation` is raised when the rule, or who has authority under it, changes: what was written in an earlier one
     loses against what is written in a later one. `was` has the rules of the earlier ones, oldest first; empty: the
     same.
@@ -84,6 +86,7 @@ class ColumnRule:
     site: str | None = None
     review: bool = False
     owned_by: Mapping[str, "ColumnRule"] = field(default_factory=dict, hash=False)
+    written_by: Mapping[str, str] = field(default_factory=dict, hash=False)
     share: Share | None = None
     mask: Mask | None = None
     generation: int = 1
@@ -102,7 +105,7 @@ class ColumnRule:
     @property
     def names(self) -> frozenset[str]:
         """The rules that the column follows, or followed, in one row or another."""
-        return frozenset({*self.kinds, *(other.rule for other in self.owned_by.values())})
+        return frozenset({*self.kinds, *(other.rule for other in self.owned_by.values()), *self.written_by.values()})
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ stage = { review = true }                        # converges at once and asks a 
 amount = { rule = "owner" }
 currency = { rule = "owner" }                    # the columns of a group have one rule
 credit = { rule = "latest", owned_by.us = { rule = "site", site = "us" } }
+keeper = { rule = "owner", written_by.taipei = "site" }         # what Taipei writes holds in everybody's rows
 visits = "counter"
 points = { rule = "counter", generation = 2, was = "latest" }   # its rule was changed while the sites ran
 birth_date = { rule = "frozen", share = ["taipei"], mask = "nothing" }   # the others get NULL or the default
@@ -115,6 +116,11 @@ class ColumnTable(Table):
     site: SiteName | None = None
     review: StrictBool = False
     owned_by: dict[SiteName, Annotated[OwnedTable, BeforeValidator(_rule)]] = Field(default_factory=dict)
+    written_by: dict[SiteName, Literal["latest", "site", "owner"]] = Field(
+        default_factory=dict,
+        description='whether what a site writes has authority, for example { us = "site" }: in all rows (site), in its'
+        " own (owner), in none (latest). Only such rules may differ by writer: all sites join a cell alike",
+    )
     share: Annotated[ShareTable | None, BeforeValidator(_sites)] = None
     mask: Annotated[Mask, PlainValidator(_mask)] | None = None
     generation: Annotated[StrictInt, Field(ge=1, le=LAST_GENERATION)] = Field(
@@ -185,6 +191,7 @@ def _column_rule(column: ColumnTable, first: Callable[[str], str]) -> ColumnRule
         site=column.site,
         review=column.review,
         owned_by={owner: ColumnRule(owned.rule, owned.site) for owner, owned in column.owned_by.items()},
+        written_by=dict(column.written_by),
         share=_share(column.share, first),
         mask=(column.mask or Mask()) if column.share else None,
         generation=column.generation,

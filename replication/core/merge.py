@@ -64,11 +64,12 @@ class RowRules:
         rule, nothing = CELL_RULES[self.of(column)], Stamp(0, 0, 0)
         return rule.write(Cell(nothing, None, rule.unfold({}, None, 0)), Write(value, 1)).value
 
-    def write(self, column: str, before: Cell, write: Write) -> Cell:
-        """The state after a local write, which is of the present generation whatever it finds."""
+    def write(self, column: str, before: Cell, write: Write, by: str = "") -> Cell:
+        """The state after a local write, which is of the present generation whatever it finds; ``by`` which rule, if
+        another than the column's."""
         now = self.generation(column)
         start = before if before.stamp.generation == now else self._begun(column, before)
-        after = CELL_RULES[self.of(column)].write(start._replace(stamp=start.stamp.in_generation(0)), write)
+        after = CELL_RULES[by or self.of(column)].write(start._replace(stamp=start.stamp.in_generation(0)), write)
         return after._replace(stamp=after.stamp.in_generation(now))
 
     def _begun(self, column: str, before: Cell) -> Cell:

@@ -7,6 +7,7 @@ beats what it saw, whatever the clocks say.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from replication.core.authority import Standing
 from replication.core.merge import Row, RowRules
 from replication.core.rules import Cell, Write
 from replication.core.stamps import Stamp, hlc_of, join, moment
@@ -20,8 +21,8 @@ class Writer:
 
     number: int
     rules: RowRules
-    authority: Callable[[str, Row], tuple[bool, int]]
-    """(column, row) -> has this site authority over the cell, and the term that it writes under."""
+    standing: Callable[[str, Row], Standing]
+    """(column, row) -> how this site stands to the cell."""
 
     def insert(self, before: Row, values: Values, clock_us: int) -> Row:
         """A new row; in the next life where a tombstone stands (``before`` is deleted)."""
@@ -33,7 +34,7 @@ class Writer:
         """The row with the columns that differ written and stamped."""
         at = self._at(clock_us, before.newest)
         edited = {
-            name: self.rules.write(name, before.cells[name], Write(value, at, *self.authority(name, before)))
+            name: self._written(name, value, before, at)
             for name, value in values.items()
             if value != before.cells[name].value
         }
@@ -49,11 +50,15 @@ class Writer:
     def _at(self, clock_us: int, newest: int) -> int:
         return moment(max(clock_us, hlc_of(newest) + 1), self.number)
 
+    def _written(self, name: str, value: bytes | None, before: Row, at: int) -> Cell:
+        rule, authority, term = self.standing(name, before)
+        return self.rules.write(name, before.cells[name], Write(value, at, authority, term), by=rule)
+
     def _born(self, name: str, value: bytes | None, row: Row, values: Values) -> Cell:
         """Who has authority from the start writes with an epoch; no term is known before the first edit."""
         whole = replace(row, cells={other: Cell(Stamp(0, 0, row.base), found) for other, found in values.items()})
-        has_authority, _ = self.authority(name, whole)
-        epoch, now = int(has_authority and self.rules.of(name) in ("site", "owner")), self.rules.generation(name)
+        _, has_authority, _ = self.standing(name, whole)
+        epoch, now = int(has_authority), self.rules.generation(name)
         stamp = Stamp(0, epoch, row.base).in_generation(now)
         shown = self.rules.shown(name, value)
         return Cell(stamp, shown, self.rules.unfold(name, {}, shown, row.base, now))

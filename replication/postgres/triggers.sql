@@ -228,6 +228,13 @@ CREATE OR REPLACE FUNCTION kuroshio.parts_source(column_name text, rule jsonb, s
         ELSE '' END
       FROM found $gen$;
 
+-- The rule that this site's writes of a column follow. A clause for the writer takes the place of all else: it says whether
+-- the write has authority, and no more, so that all sites join a cell alike (replication/core/authority.py).
+CREATE OR REPLACE FUNCTION kuroshio.rule_here(rule jsonb, here text) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    RETURN CASE WHEN rule->'written_by' ? here
+                THEN rule - 'owned_by' || jsonb_build_object('rule', rule->'written_by'->here, 'site', here) ELSE rule END;
+
 -- Has this site authority over the cell? An expression over the row; null: never. What differs by the row's owner is decided
 -- by the row itself, so that all sites agree.
 CREATE OR REPLACE FUNCTION kuroshio.authority_source(rule jsonb, old text, owner text, here text, knows_the_owner text DEFAULT '')
@@ -235,7 +242,8 @@ CREATE OR REPLACE FUNCTION kuroshio.authority_source(rule jsonb, old text, owner
     WITH ruled(name, source) AS (
         SELECT key, CASE WHEN value->>'rule' = 'site' AND value->>'site' = here THEN 'true'
                          WHEN value->>'rule' = 'owner' THEN format('%s.%I::text = %L', old, owner, here) || knows_the_owner END
-          FROM jsonb_each(coalesce(rule->'owned_by', '{}') || jsonb_build_object('', rule - 'owned_by')))
+          FROM kuroshio.rule_here(rule, here) AS own,
+               LATERAL jsonb_each(coalesce(own->'owned_by', '{}') || jsonb_build_object('', own - 'owned_by')))
     SELECT CASE WHEN count(source) = 0 THEN NULL
                 WHEN count(*) = 1 THEN max(source)
                 ELSE format('(CASE %s.%I::text %s ELSE %s END)', old, owner,
@@ -243,14 +251,15 @@ CREATE OR REPLACE FUNCTION kuroshio.authority_source(rule jsonb, old text, owner
                             coalesce(max(source) FILTER (WHERE name = ''), 'false')) END
       FROM ruled $gen$;
 
--- Is the cell under the rule owner, whose writes carry the owner cell's moment? The same kind of expression.
+-- Is the cell under the rule owner, for whomever, whose writes carry the owner cell's moment? The same kind of expression.
 CREATE OR REPLACE FUNCTION kuroshio.by_owner_source(rule jsonb, old text, owner text, here text) RETURNS text
     LANGUAGE sql IMMUTABLE AS $gen$
-    SELECT CASE WHEN bool_or(is_owner) IS NOT TRUE THEN NULL
+    SELECT CASE WHEN jsonb_path_exists(rule, '$.written_by.* ? (@ == "owner")') THEN 'true'
+                WHEN bool_or(is_owner) IS NOT TRUE THEN NULL
                 WHEN count(*) = 1 THEN 'true'
                 ELSE format('CASE %s.%I::text %s ELSE %s END', old, owner,
-                            string_agg(format('WHEN %L THEN %s', name, is_owner), ' ') FILTER (WHERE name <> ''),
-                            bool_or(is_owner) FILTER (WHERE name = '')) END
+                            string_agg(format('WHEN %L THEN %s', name, is_owner::text), ' ') FILTER (WHERE name <> ''),
+                            (bool_or(is_owner) FILTER (WHERE name = ''))::text) END
       FROM (SELECT key AS name, value->>'rule' = 'owner' AS is_owner
               FROM jsonb_each(coalesce(rule->'owned_by', '{}') || jsonb_build_object('', rule - 'owned_by'))) AS ruled $gen$;
 
@@ -457,7 +466,7 @@ BEGIN
       FROM pg_attribute a
      WHERE a.attrelid = relation AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
        AND attname NOT IN ('kuroshio', 'kuroshio_parts', 'kuroshio_claims') AND attname <> ALL (replicated.key_columns)
-       AND NOT EXISTS (SELECT FROM jsonb_each(replicated.rules->'columns') WHERE value->>'rule' <> 'latest' OR value ? 'owned_by' OR value ? 'generation');
+       AND NOT EXISTS (SELECT FROM jsonb_each(replicated.rules->'columns') WHERE value->>'rule' <> 'latest' OR value ? 'owned_by' OR value ? 'written_by' OR value ? 'generation');
     SELECT coalesce(string_agg(part, ' || '), '''{}''::jsonb') INTO image FROM (
         SELECT 'jsonb_build_object(' || string_agg(format('%L, OLD.%I::text', kuroshio.cell_name(replicated.rules, attname), attname), ', ') || ')' AS part
           FROM (SELECT attname::text, row_number() OVER (ORDER BY attnum) / 40 AS chunk FROM pg_attribute

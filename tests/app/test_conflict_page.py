@@ -1,16 +1,20 @@
 """One conflict for people: both sides of it, and why one of them holds."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.test import override_settings
 from django.urls import reverse
 from django.utils import timezone, translation
 
+from crm.core.sites import config
 from crm.customers.models import Customer
 from crm.reviews import selectors
 from crm.reviews.words import rule_choices, why
+from sitecfg import ColumnRule
 from tests.app.conftest import LogIn
 from tests.app.kuroshio import NOW, conflict
 from tests.app.make import make_customer, make_order, make_product, make_user
@@ -87,6 +91,28 @@ def test_each_rule_says_why_in_plain_words(more: dict[str, Any], told: str) -> N
     column = "credit_limit" if more["rule"] == "site" else "phone"
     key = conflict(make_customer(), column, holds="1", lost="2", **more)
     with translation.override("en"):
+        assert told in why(selectors.get_entries([key])[0])
+
+
+WHY_OF_WRITERS: list[tuple[dict[str, str], tuple[str, str], str]] = [
+    ({"us": "site"}, ("us", "shanghai"), "What United States says of this beats"),
+    ({"us": "site"}, ("us", "taipei"), "later edit holds"),  # the record is Taipei's: both have the word
+    ({"us": "site"}, ("taipei", "us"), "later edit holds"),
+    ({"taipei": "latest"}, ("taipei", "us"), "later edit holds"),
+    ({"us": "latest"}, ("taipei", "us"), "belongs to Taipei"),
+]
+
+
+@pytest.mark.parametrize(("written_by", "by", "told"), WHY_OF_WRITERS)
+def test_a_rule_that_differs_by_who_writes_is_told_as_the_winners(
+    written_by: dict[str, str], by: tuple[str, str], told: str
+) -> None:
+    customer, rules = make_customer(), config().rules
+    key = conflict(customer, "phone", holds="1", lost="2", rule="owner", by=by)
+    name = selectors.get_entries([key])[0].conflict.table
+    table = replace(rules.table(name), columns={"phone": ColumnRule("owner", written_by=written_by)})
+    changed = replace(config(), rules=replace(rules, tables={**rules.tables, name: table}))
+    with translation.override("en"), override_settings(CONFIG=changed):
         assert told in why(selectors.get_entries([key])[0])
 
 

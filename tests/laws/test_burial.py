@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from replication.core.authority import Standing
 from replication.core.burial import bury, is_task_of
 from replication.core.merge import Row, RowRules, is_contested, lives, merge
 from replication.core.rules import DELETES, Cell
@@ -15,7 +16,7 @@ from replication.core.writing import Writer
 from tests.laws.states import catches, rows
 
 NUMBER = 2
-WRITER = Writer(NUMBER, RowRules(), lambda *_: (False, 0))
+WRITER = Writer(NUMBER, RowRules(), lambda *_: Standing("latest", authority=False, term=0))
 Bury = Callable[[Row, Writer, int], Row]
 
 clocks = st.integers(1, 9)

@@ -184,8 +184,8 @@ class GoesOnFromTheOldState(RowRules):
 class ForgetsItsGeneration(RowRules):
     """Writes as if the rule had never been another."""
 
-    def write(self, column: str, before: Cell, write: Write) -> Cell:
-        after = super().write(column, before, write)
+    def write(self, column: str, before: Cell, write: Write, by: str = "") -> Cell:
+        after = super().write(column, before, write, by)
         return after._replace(stamp=after.stamp.in_generation(0))
 
 

@@ -11,6 +11,7 @@ from replication.apply.burying import Burying
 from replication.apply.merging import Merger
 from replication.apply.releasing import Releasing
 from replication.apply.tables import Tables
+from replication.core.authority import Standing
 from replication.core.burial import bury, is_task_of
 from replication.core.changes import Author, Change
 from replication.core.merge import Row, RowRules
@@ -226,7 +227,7 @@ def bury_and_compare(pair: Pair, *tables: Table) -> None:
     before = [held(pair, table) for table in tables]
     burials.bury(pair.alpha)
     for row, table in zip(before, tables, strict=True):
-        found, made = held(pair, table), bury(row, Writer(1, RowRules(), lambda *_: (False, 0)), 0)
+        found, made = held(pair, table), bury(row, Writer(1, RowRules(), lambda *_: Standing("latest", False, 0)), 0)
         assert site_of(found.deleted) == 1
         assert found.deleted >= made.deleted, "later than all there was, whatever the clock"
         assert found == replace(made, deleted=found.deleted)

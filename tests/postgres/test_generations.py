@@ -146,6 +146,9 @@ REFUSED = [
     ),
     ('v = "counter"', "", "column.v: it was counter and is latest"),
     ('v = { rule = "owner" }', 'v = { rule = "owner", owned_by.alpha = "latest" }', "who has authority changed"),
+    ('v = "latest"', 'v = { written_by.beta = "site" }', "who has authority changed, both in generation 1"),
+    ('v = { written_by.beta = "site" }', "", "who has authority changed, both in generation 1"),
+    ('v = { written_by.beta = "owner" }', 'v = { written_by.alpha = "owner" }', "who has authority changed"),
     ("v = { generation = 2 }", 'v = "latest"', "generation 1 is below the 2 that the database has"),
     (
         'v = "counter"',

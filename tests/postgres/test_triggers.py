@@ -189,6 +189,17 @@ def test_a_site_with_authority_raises_the_epoch_and_others_keep_it(pair: Pair) -
     assert number_under(stamps_of(pair, pair.beta, "id = 1"), cell_key("credit")) & 1023 == B
 
 
+def test_a_rule_by_owner_may_be_owner_for_one_of_them_alone(pair: Pair) -> None:
+    pair.everywhere("CREATE TABLE t (id int PRIMARY KEY, keeper text, status text)")
+    column = {"rule": "latest", "owned_by": {"alpha": {"rule": "owner"}}}
+    pair.enlist("t", {"owner": "keeper", "columns": {"status": column}})
+    pair.run(pair.alpha, "INSERT INTO t VALUES (1, 'beta', 'new')")
+    for owner, authority in (("alpha", 1), ("beta", 1), ("alpha", 2)):
+        pair.run(pair.alpha, "UPDATE t SET keeper = %s", (owner,))
+        pair.run(pair.alpha, "UPDATE t SET status = status || '.'")
+        assert Stamps.unpack(stamps_of(pair, pair.alpha, "id = 1")).of(cell_id("status")).epoch == authority
+
+
 def test_the_owner_raises_the_epoch_and_a_new_owner_begins_a_new_term(pair: Pair) -> None:
     """Pitfall P4: the term is the stamp of the owner cell that the writer saw."""
     pair.everywhere("CREATE TABLE t (id int PRIMARY KEY, keeper text, status text)")

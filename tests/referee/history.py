@@ -16,10 +16,12 @@ Rows = Mapping[str, Values]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What is declared of a column; ``site`` names who has authority under the rule of that name."""
+    """What is declared of a column; ``site`` names who has authority under the rule of that name. ``written_by`` has
+    the rule that a site's own writes follow instead: under ``site`` they have authority, whoever owns the row."""
 
     name: str
     site: str = ""
+    written_by: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ COLUMNS = {
     "name": Rule("latest"),
     "credit": Rule("site", "a"),
     "phone": Rule("owner"),
+    "limit": Rule("site", "a", {"b": "site"}),
+    "status": Rule("owner", written_by={"a": "site", "c": "latest"}),
     "stock": Rule("counter"),
     "tags": Rule("set"),
     "note": Rule("append"),
@@ -139,18 +141,24 @@ class Model:
         rule, value = self.table.columns[column], op.write.after[column]
         seen = max((other.rank[column] for other in op.known[column]), default=(0, float("-inf")))
         if rule.name == "site":
-            return seen[0] + (rule.site == self.name), op.at
+            return seen[0] + self.has_the_say(column, op), op.at
         if rule.name == "owner":
-            row = op.write.before or op.write.after
             moves = [move.at for move in self.cells[op.write.key, op.life, "owner"] if move.write.op == "update"]
             term = max([(0, ""), *moves, *(other.rank[column][0] for other in op.known[column])])
             epoch = max((other.rank[column][1] for other in op.known[column]), default=0)
-            return term, epoch + (row["owner"] == self.name), op.at
+            return term, epoch + self.has_the_say(column, op), op.at
         if rule.name in ("greatest", "least"):
             return self._extreme(rule.name, value, seen, op.at)
         if rule.name == "frozen":
             return value is not None, -op.at[0], op.at[1]
         return (op.at,)
+
+    def has_the_say(self, column: str, op: Op) -> bool:
+        rule = self.table.columns[column]
+        if self.name in rule.written_by:
+            rule = Rule(rule.written_by[self.name], self.name)
+        owner = (op.write.before or op.write.after)["owner"]
+        return self.name == (rule.site if rule.name == "site" else owner) and rule.name != "latest"
 
     @staticmethod
     def _extreme(rule: str, value: Value, seen: Rank, at: Order) -> Rank:

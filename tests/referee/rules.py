@@ -36,19 +36,34 @@ def _unbeaten(cell: Cell, beats: Beats) -> list[Write]:
 
 
 def latest(case: Case) -> str:
-    """A value that nobody saw and wrote over."""
-    return case.one_of(case.cell.last(), "what nobody saw and wrote over is")
+    """A value that nobody saw and wrote over; where some site's writes have the say, as `site`."""
+    return site(case)
 
 
 def site(case: Case) -> str:
     """What that site writes beats all that is concurrent with it; who has seen it may write over it."""
-    has = case.table.columns[case.cell.column].site
-    unbeaten = _unbeaten(case.cell, lambda one, other: one.site == has and other.site != has)
-    return case.one_of(unbeaten, f"{has} has the say, which leaves")
+    unbeaten = _unbeaten(case.cell, lambda one, other: _outdoes(case, one, other))
+    return case.one_of(unbeaten, "by who has the say that leaves")
+
+
+def _outdoes(case: Case, one: Write, other: Write) -> bool:
+    """One has the say, and the other neither has it nor was written over anybody's word that the first did not know:
+    who has seen what one site said may write over it, and stands as that site does against what another says."""
+    if not _has_the_say(case, one) or _has_the_say(case, other):
+        return False
+    words = {write.id for write in case.cell.writes if _has_the_say(case, write)}
+    return case.cell.below[other.id] & words <= case.cell.below[one.id]
+
+
+def _has_the_say(case: Case, write: Write) -> bool:
+    rule = case.table.columns[case.cell.column]
+    by, has = (rule.written_by[write.site], write.site) if write.site in rule.written_by else (rule.name, rule.site)
+    return write.site == has if by == "site" else by == "owner" and _owns(case.table.owner, write)
 
 
 def owner(case: Case) -> str:
-    """As `site`, for the site that the row's owner column names; who moves the row moves that. So what was written
+    """As `site`, for the site that the row's owner column names, or for whom a clause names; who moves the row moves
+    that. So what was written
     under a later owner beats what was written, concurrently, by somebody who did not know of the move."""
     owners = case.cells[case.table.owner]
     under = {write.id: _move(owners, write) for write in case.cell.writes}
@@ -58,7 +73,7 @@ def owner(case: Case) -> str:
         if later is None or earlier is None:
             return False
         if later is earlier:
-            return _owns(owners.column, one) and not _owns(owners.column, other)
+            return _outdoes(case, one, other)
         return owners.saw(later, earlier)
 
     return case.one_of(_unbeaten(case.cell, beats), "by who owned the row that leaves")

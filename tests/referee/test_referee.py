@@ -62,6 +62,15 @@ def first_written(column: str) -> type[Model]:
     return FirstWritten
 
 
+class NoClauses(Model):
+    """Who writes makes no difference."""
+
+    def has_the_say(self, column: str, op: Op) -> bool:
+        rule = self.table.columns[column]
+        owner = (op.write.before or op.write.after)["owner"]
+        return self.name == (rule.site if rule.name == "site" else owner)
+
+
 class CountsTwice(Model):
     def show_sum(self, column: str, ops: frozenset[Op]) -> str:
         return str(int(super().show_sum(column, ops) or 0) + (len(ops) > 3))
@@ -98,6 +107,8 @@ TWINS: Mapping[str, tuple[type[Model], str]] = {
     "latest": (first_written("name"), "name shows"),
     "site": (last_written("credit"), "credit shows"),
     "owner": (last_written("phone"), "phone shows"),
+    "site, for two": (NoClauses, "limit shows"),
+    "owner, but for some": (NoClauses, "status shows"),
     "counter": (last_written("stock"), "stock shows"),
     "counter, one more": (CountsTwice, "stock shows"),
     "set": (last_written("tags"), "tags shows"),

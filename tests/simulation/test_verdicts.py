@@ -5,7 +5,7 @@ import pytest
 from tests.referee.history import End, Record, Rows, Rule, Table, Value, Write
 from tests.referee.verdict import judge
 from tests.simulation.history import History
-from tests.simulation.world import COLUMNS, Node
+from tests.simulation.world import COLUMNS, WRITTEN_BY, Node
 
 HISTORIES = 300
 STEPS = 120
@@ -77,7 +77,10 @@ class Told(History):
 def verdict(seed: int, node: type[Node] = Node) -> list[str]:
     history = Told(seed, node=node)
     history.play(STEPS)
-    columns = {name: Rule(rule, "s1" if rule == "site" else "") for name, rule in COLUMNS.items()}
+    columns = {
+        name: Rule(rule, "s1" if rule == "site" else "", {f"s{n}": by for n, by in WRITTEN_BY.get(name, {}).items()})
+        for name, rule in COLUMNS.items()
+    }
     return judge(Table(columns, history.nodes[0].rules.delete, "owner"), history.told, history.end())
 
 

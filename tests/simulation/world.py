@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
+from replication.core.authority import Authority, Owner, Standing
 from replication.core.burial import bury, is_task_of
 from replication.core.changes import Author, Change
 from replication.core.concurrency import Passage, had, holder
@@ -34,6 +35,7 @@ COLUMNS = {
     "name": "latest",
     "credit": "site",
     "phone": "owner",
+    "status": "owner",
     "stock": "counter",
     "tags": "set",
     "note": "append",
@@ -58,6 +60,9 @@ CHANGED = {
 GENERATIONS = (COLUMNS, {**COLUMNS, **CHANGED}, COLUMNS)
 HEADQUARTERS = (1, 2, 3)
 """In each generation: who has the authority of the rule ``site``."""
+WRITTEN_BY = {"status": {1: "site", 4: "latest"}}
+"""Column -> the rule that a site's own writes follow, whoever owns the row: what headquarters writes has authority in
+all rows, what one branch writes not even in its own."""
 
 
 def rules(deletes: Sequence[str], version: int = 0) -> RowRules:
@@ -147,14 +152,14 @@ class Node:
             self._write(key, self.rows[key], self._writer().delete(self.rows[key], clock_us), "D")
 
     def _writer(self) -> Writer:
-        return Writer(self.number, self.rules, self._authority)
+        return Writer(self.number, self.rules, self._standing)
 
-    def _authority(self, column: str, row: Row) -> tuple[bool, int]:
-        rule = self.rules.of(column)
-        owner = row.cells["owner"]
-        term = owner.stamp.moment if rule == "owner" and owner.stamp.moment != row.base else 0
-        is_headquarters = rule == "site" and self.number == HEADQUARTERS[self.version]
-        return is_headquarters or (rule == "owner" and owner.value == self.name.encode()), term
+    def _standing(self, column: str, row: Row) -> Standing:
+        value, stamp = row.cells["owner"].value or b"", row.cells["owner"].stamp
+        names = {number: name for name, number in self.numbers.items()}
+        written_by = {names[number]: rule for number, rule in WRITTEN_BY.get(column, {}).items() if number in names}
+        authority = Authority(self.rules.of(column), names.get(HEADQUARTERS[self.version]), written_by=written_by)
+        return authority.of(self.name, Owner(value.decode(), stamp.moment if stamp.moment != row.base else 0))
 
     def _write(self, key: Key, before: Row, row: Row, op: str) -> None:
         lsn = len(self.log) + 1

@@ -103,6 +103,7 @@ def test_rules_prints_what_holds_for_every_table_and_column(directory: Path) -> 
     parent.region_fkey = "falls"
     [table."public.customer".column]
     credit = { rule = "owner", owned_by.us = { rule = "site", site = "us" }, review = true }
+    limit = { rule = "site", site = "taipei", written_by.us = "site", written_by.berlin = "owner" }
     card = { share = { column = "owner_site", map = { us = ["us"] } }, mask = { part = 4 } }
     [table."public.tag"]
     """
@@ -110,12 +111,13 @@ def test_rules_prints_what_holds_for_every_table_and_column(directory: Path) -> 
     done = run("rules", "--config", str(directory))
     assert done.returncode == 0
     assert [re.split(" {2,}", line) for line in done.stdout.splitlines()] == [
-        ["table", "column", "rule", "by owner", "received by", "the others get"],
+        ["table", "column", "rule", "by owner", "by writer", "received by", "the others get"],
         ["public.customer", "(rows)", "a delete loses", "the owner is owner_site", "taipei, us"],
         ["public.customer", "amount", "latest, in group money"],
         ["public.customer", "card", "latest", "by owner_site: us: us; else all", "the last 4"],
         ["public.customer", "credit", "owner, then a person is asked", "us: site us"],
         ["public.customer", "currency", "latest, in group money"],
+        ["public.customer", "limit", "site taipei", "berlin: owner; us: site"],
         ["public.customer", "(every other column)", "latest"],
         ["public.customer", "(unique email_key)", "the younger claim is marked, then a person is asked"],
         ["public.customer", "(parent region_fkey)", "falls with its parent"],

@@ -66,12 +66,18 @@ RULE_FAULTS = [
     (PHONE, 'owner_site = "owner"', "column.owner_site", "latest or site"),
     (PHONE, 'owner_site = "frozen"', "column.owner_site", "a former owner could keep its authority"),
     (PHONE, 'owner_site = { owned_by.us = "latest" }', "column.owner_site", "who may write it"),
+    (PHONE, 'owner_site = { written_by.us = "owner" }', "column.owner_site", "who may write it"),
     (PHONE, 'phone = { review = "yes" }', "column.phone.review", "boolean"),
     (PHONE, 'phone = { owned_by.uk = "latest" }', "column.phone.owned_by.uk", "no site is called uk"),
     (PHONE, 'phone = { owned_by.us = "counter" }', "column.phone.owned_by.us.rule", "compare stamps alone"),
     (PHONE, 'phone = { owned_by.us = "site" }', "column.phone.owned_by.us.site", "whose value wins"),
     (PHONE, 'phone = { owned_by.us = { rule = "owner", site = "us" } }', "column.phone.owned_by.us.site", "no site"),
     (PHONE, 'phone = { rule = "set", owned_by.us = "latest" }', "column.phone.owned_by", "the same for every owner"),
+    (PHONE, 'phone = { written_by.uk = "site" }', "column.phone.written_by.uk", "no site is called uk"),
+    (PHONE, 'phone = { written_by.us = "greatest" }', "column.phone.written_by.us", "Only such rules"),
+    (PHONE, 'phone = { written_by.us = "newest" }', "column.phone.written_by.us", "'latest', 'site' or 'owner'"),
+    (PHONE, 'phone = { written_by = "us" }', "column.phone.written_by", '{ us = "site" }'),
+    (PHONE, 'phone = { rule = "set", written_by.us = "latest" }', "column.phone.written_by", "same for every writer"),
     (PHONE, f'{PHONE}\n[table."public.customer".renamed]\na = "b"\nb = "a"', "renamed.a", "goes round in a circle"),
     (PHONE, f'{PHONE}\n[table."public.customer".renamed]\na = "c"\nb = "c"', "renamed", "2 columns are now c"),
     (
@@ -206,6 +212,16 @@ def test_a_rule_that_differs_by_owner_needs_an_owner_column(change: Breaker, fau
     change(RULES, PHONE, 'phone = { owned_by.us = "latest" }')
     (fault,) = faults()
     assert fault.message == "a rule that differs by owner needs an owner column"
+
+
+def test_a_writer_who_has_authority_over_its_own_rows_needs_an_owner_column(change: Breaker, faults: Faults) -> None:
+    change(RULES, 'owner = "owner_site"\n', "")
+    change(RULES, PHONE, 'phone = { written_by.us = "owner" }')
+    (fault,) = faults()
+    assert (fault.key.endswith("column.phone.written_by.us"), fault.message) == (
+        True,
+        "the rule owner needs an owner column",
+    )
 
 
 def test_the_owner_rule_needs_an_owner_column(change: Breaker, faults: Faults) -> None:

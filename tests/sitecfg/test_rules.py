@@ -67,6 +67,12 @@ def test_a_rule_may_differ_by_the_rows_owner(tmp_path: Path) -> None:
     assert rule == ColumnRule("owner", owned_by={"east": ColumnRule("site", "west"), "west": ColumnRule()})
 
 
+def test_a_rule_may_differ_by_the_site_that_writes(tmp_path: Path) -> None:
+    rule = column(tmp_path, '{ rule = "owner", written_by.east = "site", written_by.west = "latest" }')
+    assert rule == ColumnRule("owner", written_by={"east": "site", "west": "latest"})
+    assert rule.names == {"owner", "site", "latest"}
+
+
 def test_a_rule_that_was_changed_says_in_which_generation_it_is_and_what_it_was(tmp_path: Path) -> None:
     rule = column(tmp_path / "1", '{ rule = "counter", generation = 2, was = "latest" }')
     assert rule == ColumnRule("counter", generation=2, was=("latest",))
@@ -186,6 +192,9 @@ PLAIN = '[table."a.b"]\nowner = "o"\n[table."a.b".column]\nx = "owner"\n'
         ('"owner"', '{ rule = "owner", owned_by.east = "latest" }'),
         ('"owner"', '{ rule = "owner", owned_by.west = "latest" }'),
         ('"owner"', '{ rule = "owner", owned_by.west = { rule = "site", site = "west" } }'),
+        ('"owner"', '{ rule = "owner", written_by.east = "site" }'),
+        ('"owner"', '{ rule = "owner", written_by.east = "latest" }'),
+        ('"owner"', '{ rule = "owner", written_by.west = "latest" }'),
         ('"owner"', '{ rule = "owner", share = ["west"] }'),
         ('"owner"', '{ rule = "owner", share = ["east", "west"] }'),
         ('"owner"', '{ rule = "owner", share = { column = "c", map = { a = ["west"] } } }'),

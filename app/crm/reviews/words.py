@@ -111,18 +111,24 @@ def _later(entry: Entry) -> str:
     return _("Neither knew of the other. The later edit holds: %(winner)s wrote %(gap)s after %(loser)s.") % places
 
 
-def _site(entry: Entry) -> str:
-    site = config().rules.table(entry.conflict.table).column(entry.conflict.column).site
-    if site == entry.winner.site:
-        told = _("Neither knew of the other. What %(winner)s says of this beats what others wrote meanwhile.")
-        return told % _places(entry)
-    return _later(entry)
-
-
-def _owner(entry: Entry) -> str:
-    if entry.record is not None and entry.record.owner_site == entry.winner.site:
+def _by_authority(entry: Entry) -> str:
+    """Whose word it is, where the winner alone has it; of two who both have it, or neither, the later edit holds."""
+    has, by = _word_of(entry, entry.winner.site)
+    if not has or _word_of(entry, entry.loser.site)[0]:
+        return _later(entry)
+    if by == "owner":
         return _("Neither knew of the other. The record belongs to %(winner)s, whose value holds.") % _places(entry)
-    return _later(entry)
+    told = _("Neither knew of the other. What %(winner)s says of this beats what others wrote meanwhile.")
+    return told % _places(entry)
+
+
+def _word_of(entry: Entry, site: str) -> tuple[bool, str]:
+    """Has a site the word, and by which rule: the column's, or the one for what that site writes."""
+    rule = config().rules.table(entry.conflict.table).column(entry.conflict.column)
+    by = rule.written_by.get(site, entry.conflict.rule)
+    if by == "owner":
+        return entry.record is not None and entry.record.owner_site == site, by
+    return by == "site" and (site in rule.written_by or site == rule.site), by
 
 
 def _places(entry: Entry) -> dict[str, str]:
@@ -130,9 +136,9 @@ def _places(entry: Entry) -> dict[str, str]:
 
 
 _REASONS: Mapping[str, Callable[[Entry], str]] = {
-    "latest": _later,
-    "site": _site,
-    "owner": _owner,
+    "latest": _by_authority,
+    "site": _by_authority,
+    "owner": _by_authority,
     "greatest": lambda _entry: _("The greatest value holds."),
     "least": lambda _entry: _("The least value holds."),
     "frozen": lambda _entry: _("It is set once: the first value stays."),

@@ -6,7 +6,8 @@ what that author could read in the witness: observed, and not worked out from st
 
 from replication.core.rules import DELETES
 from tests.referee.history import Rule, Table
-from tests.simulation.world import COLUMNS
+from tests.simulation.scenario import SITES
+from tests.simulation.world import COLUMNS, WRITTEN_BY
 
 HEADQUARTERS = "taipei"
 SCHEMA = "scenario"
@@ -43,11 +44,25 @@ def rules() -> str:
 
 def _rules(delete: str) -> str:
     table = f'table."{SCHEMA}.{name_of(delete)}"'
-    columns = [f"{name} = {_RULES.get(rule) or repr(rule)}" for name, rule in COLUMNS.items() if rule != "latest"]
-    return "\n".join([f"[{table}]", 'owner = "owner"', f"delete = {delete!r}", f"[{table}.column]", *columns])
+    columns = [f"{name} = {_RULES.get(rule) or repr(rule)}" for name, rule in COLUMNS.items() if name not in WRITTEN_BY]
+    clauses = [_clauses(name) for name in WRITTEN_BY]
+    return "\n".join([f"[{table}]", 'owner = "owner"', f"delete = {delete!r}", f"[{table}.column]", *columns, *clauses])
+
+
+def _clauses(name: str) -> str:
+    """The rule of a column that differs by who writes it."""
+    clauses = [f"written_by.{site} = {rule!r}" for site, rule in written_by(name).items()]
+    return f"{name} = {{ rule = {COLUMNS[name]!r}, {', '.join(clauses)} }}"
+
+
+def written_by(name: str) -> dict[str, str]:
+    """Site -> the rule that its own writes of a column follow."""
+    return {site: WRITTEN_BY[name][number] for site, number in SITES.items() if number in WRITTEN_BY.get(name, {})}
 
 
 def declared(delete: str) -> Table:
     """The same, as the referee is told."""
-    columns = {name: Rule(rule, HEADQUARTERS if rule == "site" else "") for name, rule in COLUMNS.items()}
+    columns = {
+        name: Rule(rule, HEADQUARTERS if rule == "site" else "", written_by(name)) for name, rule in COLUMNS.items()
+    }
     return Table(columns, delete, "owner")
