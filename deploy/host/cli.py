@@ -1,6 +1,8 @@
 """python -m deploy.host: what is done on the host of one site. Each may run again, and says what it changed.
 
-With --check nothing is changed. `files` and `database` run as root, all else as the user of the site's programs.
+With --check nothing is changed. `files`, `users` and `database` run as root; `web-secrets`, `migrate` and `web` as the
+web node's user; `exchange` where the playbook does, for no host says which files of others it is given; all else as the
+daemons' user.
 """
 
 import argparse
@@ -12,8 +14,8 @@ from pathlib import Path
 
 from deploy.host import contents, database
 from deploy.host.exchange import handovers, passwords
-from deploy.host.files import files
-from deploy.local import credentials
+from deploy.host.files import SERVERS
+from deploy.local import credentials, rabbitmq
 from deploy.local.programs import gunicorn
 from deploy.local.say import StackError
 from sitecfg import Config, ConfigError, Site, load
@@ -36,29 +38,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m deploy.host", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for run in (_secrets, _exchange, _files, _database, _prepare, _web):
-        command = commands.add_parser(run.__name__.strip("_"), help=run.__doc__)
+    for run in (_secrets, _web_secrets, _exchange, _files, _users, _database, _migrate, _prepare, _web):
+        command = commands.add_parser(run.__name__.strip("_").replace("_", "-"), help=run.__doc__)
         command.add_argument("--check", action="store_true", help="say what would be changed")
         command.set_defaults(run=run)
         if run is _files:
             command.add_argument("--listen", required=True, help="the address at which peers reach the broker")
+            command.add_argument("--of", choices=tuple(SERVERS), default="", help="of one of them alone")
     return parser.parse_args(arguments)
 
 
 def _secrets(config: Config, site: Site, options: argparse.Namespace) -> None:
     """make the passwords and keys that are missing"""
-    wanted = {*passwords(config, site), app_password(), site.keys.own, site.keys.mask, site.keys.public(site.name)}
+    wanted = {*passwords(config, site), site.keys.own, site.keys.mask, site.keys.public(site.name)}
     missing = [path for path in sorted(wanted) if not path.exists()]
     if missing and not options.check:
-        for path in (*passwords(config, site), app_password()):
+        for path in passwords(config, site):
             credentials.make_password(path)
         credentials.make_keys(site)
     _say(missing)
 
 
+def _web_secrets(_: Config, __: Site, options: argparse.Namespace) -> None:
+    """make the application's password, if it is missing"""
+    missing = [path for path in [app_password()] if not path.exists()]
+    if missing and not options.check:
+        credentials.make_password(app_password())
+    _say(missing)
+
+
 def _files(config: Config, site: Site, options: argparse.Namespace) -> None:
     """write the settings of PostgreSQL and RabbitMQ"""
-    differing = [file for file in files(config, site, options.listen) if not file.is_there()]
+    made = (
+        file for name, of in SERVERS.items() if options.of in ("", name) for file in of(config, site, options.listen)
+    )
+    differing = [file for file in made if not file.is_there()]
     if not options.check:
         for file in differing:
             file.put()
@@ -66,8 +80,8 @@ def _files(config: Config, site: Site, options: argparse.Namespace) -> None:
 
 
 def _database(_: Config, site: Site, options: argparse.Namespace) -> None:
-    """make the database and its roles"""
-    if database.is_there(site):
+    """make the database and its roles, with the passwords that are in force"""
+    if database.is_there(site, app_password()):
         return
     if not options.check:
         database.provide(site, app_password())
@@ -80,8 +94,26 @@ def _exchange(config: Config, site: Site, _: argparse.Namespace) -> None:
     print(json.dumps(taken))
 
 
+def _users(config: Config, site: Site, options: argparse.Namespace) -> None:
+    """have the broker forget the users of sites that are none any more"""
+    control = rabbitmq.Control(["rabbitmqctl"])
+    for user in control.strangers(rabbitmq.definitions(site, config)):
+        if not options.check:
+            control.run("delete_user", user)
+        print(f"changed user {user}")
+
+
+def _migrate(config: Config, site: Site, options: argparse.Namespace) -> None:
+    """make the application's tables as this release has them"""
+    if contents.is_migrated(config, site):
+        return
+    if not options.check:
+        contents.migrate(config, site)
+    print(f"changed tables of {site.database.name}")
+
+
 def _prepare(config: Config, site: Site, options: argparse.Namespace) -> None:
-    """make the application's tables, and put them under replication"""
+    """put the application's tables under replication"""
     if contents.is_prepared(config, site):
         return
     if not options.check:

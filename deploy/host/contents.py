@@ -5,9 +5,24 @@ from pathlib import Path
 
 from deploy.local.contents import MANAGE, REPLICATION, fingerprint, run
 from deploy.local.layout import put
+from deploy.local.say import StackError
 from sitecfg import Config, Site
 
 STATE = "KUROSHIO_STATE"
+
+
+def is_migrated(config: Config, site: Site) -> bool:
+    """Whether the application's tables are those of this release."""
+    try:
+        run(config, [*MANAGE, "migrate", "--check", "--verbosity", "0"], site)
+    except StackError:
+        return False
+    return True
+
+
+def migrate(config: Config, site: Site) -> None:
+    """Make the application's tables."""
+    run(config, [*MANAGE, "migrate", "--verbosity", "0"], site)
 
 
 def is_prepared(config: Config, site: Site) -> bool:
@@ -17,8 +32,7 @@ def is_prepared(config: Config, site: Site) -> bool:
 
 
 def prepare(config: Config, site: Site) -> None:
-    """Make the tables, and put what is declared under replication."""
-    run(config, [*MANAGE, "migrate", "--verbosity", "0"], site)
+    """Put what is declared under replication."""
     run(config, [*REPLICATION, "init", "--site", site.name], site)
     run(config, [*REPLICATION, "add-table", "--site", site.name, *config.rules.replicated], site)
     put(_remembered(), fingerprint(config, [site]))

@@ -9,29 +9,31 @@ from deploy.local import postgres
 from deploy.local.say import StackError
 from sitecfg import Site
 from sitecfg.secrets import read_secret
+from sitecfg.site import role_name
 
-ROLE = "do $$ begin if not exists (select from pg_roles where rolname = {name}) then {create}; end if; end $$"
-IS_THERE = """select 1 from pg_database d, pg_roles o, pg_roles a where datname = {database} and o.rolname = {name}
-  and a.rolname = {app} and datdba = a.oid"""
+ROLE = """do $$ begin
+  if exists (select from pg_roles where rolname = {name}) then alter {role}; else create {role}; end if;
+end $$"""
+IS_THERE = (
+    "select 1 from pg_database d join pg_roles a on datdba = a.oid where datname = {database} and rolname = {app}"
+)
 
 
-def is_there(site: Site) -> bool:
-    """Whether roles and database are made."""
-    query = sql.SQL(IS_THERE).format(
-        database=sql.Literal(site.database.name),
-        name=sql.Literal(site.database.user),
-        app=sql.Literal(postgres.APP_ROLE),
-    )
-    return _psql(site, query).strip() == "1"
+def is_there(site: Site, app_password: Path) -> bool:
+    """Whether the database is made, and every role has the password that its file holds."""
+    query = sql.SQL(IS_THERE).format(database=sql.Literal(site.database.name), app=sql.Literal(postgres.APP_ROLE))
+    logins = {site.database.user: site.database.password_file, postgres.APP_ROLE: app_password}
+    logins |= {role_name(role): path for role, path in site.database.roles.items()}
+    return _psql(site, query).strip() == "1" and all(postgres.lets_in(site, *login) for login in logins.items())
 
 
 def provide(site: Site, app_password: Path) -> None:
-    """Make the operator's role, the application's, and the site's database."""
+    """Make the site's database, and all roles with the passwords that are in force: the operator's comes first."""
     password = read_secret(site.database.password_file)
-    create = sql.SQL("create role {} superuser login password {}").format(
+    role = sql.SQL("role {} superuser login password {}").format(
         sql.Identifier(site.database.user), sql.Literal(password)
     )
-    _psql(site, sql.SQL(ROLE).format(name=sql.Literal(site.database.user), create=create))
+    _psql(site, sql.SQL(ROLE).format(name=sql.Literal(site.database.user), role=role))
     postgres.provide(site, app_password)
 
 

@@ -4,9 +4,9 @@ PostgreSQL keeps what its package has put there, and reads ours after it. What d
 is not said here.
 """
 
+import grp
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,23 +66,27 @@ class File:
             return False
 
     def put(self) -> None:
-        """Replace it at once."""
+        """Replace it at once. The folder may belong to the server's user, so nothing that lies there is followed."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         fresh = self.path.with_name(f".{self.path.name}.new")
         fresh.unlink(missing_ok=True)
-        with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
+        with os.fdopen(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
             file.write(self.text)
-        shutil.chown(fresh, "root", self.group)
-        fresh.chmod(self.mode)
+            os.fchown(file.fileno(), 0, grp.getgrnam(self.group).gr_gid)
+            os.fchmod(file.fileno(), self.mode)
         fresh.replace(self.path)
 
 
-def files(config: Config, site: Site, listen: str) -> Iterator[File]:
-    """The site's server settings; the broker's peers reach it at the address `listen`."""
+def postgresql_files(_: Config, site: Site, __: str) -> Iterator[File]:
+    """PostgreSQL's settings."""
     yield File(
         POSTGRESQL,
         POSTGRESQL_SETTINGS.format(port=site.database.port, replication=postgres.replication_settings(site)),
     )
+
+
+def rabbitmq_files(config: Config, site: Site, listen: str) -> Iterator[File]:
+    """The broker's settings; its peers reach it at the address `listen`."""
     yield File(RABBITMQ / "rabbitmq-env.conf", RABBITMQ_ENVIRONMENT)
     authority, certificate = RABBITMQ / "ca.pem", RABBITMQ / "tls.pem"
     yield File(authority, site.keys.authority.read_text())
@@ -102,3 +106,6 @@ def files(config: Config, site: Site, listen: str) -> Iterator[File]:
     yield File(
         DEFINITIONS, json.dumps(rabbitmq.definitions(site, config), indent=1) + "\n", group="rabbitmq", mode=0o640
     )
+
+
+SERVERS = {"postgresql": postgresql_files, "rabbitmq": rabbitmq_files}

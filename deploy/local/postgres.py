@@ -163,13 +163,24 @@ def _maintenance(site: Site) -> str:
     return make_conninfo(site.dsn(), dbname="postgres")
 
 
+def lets_in(site: Site, role: str, password_file: Path) -> bool:
+    """Whether a role is there and has this password."""
+    try:
+        psycopg.connect(_maintenance(site), user=role, password=read_secret(password_file)).close()
+    except psycopg.OperationalError as error:
+        if "password authentication failed" in str(error):
+            return False
+        raise
+    return True
+
+
 def provide(site: Site, app_password: Path) -> None:
-    """Make the site's database and the roles of its web node and its daemons unless they are there."""
+    """Make the site's database, and the roles of its web node and its daemons with the passwords that are in force."""
     roles = {APP_ROLE: app_password}
     roles |= {role_name(role): path for role, path in site.database.roles.items()}
     with psycopg.connect(_maintenance(site), autocommit=True) as connection:
         for name, path in roles.items():
-            if not _exists(connection, "select 1 from pg_roles where rolcanlogin and rolname = %s", name):
+            if not lets_in(site, name, path):
                 known = _exists(connection, "select 1 from pg_roles where rolname = %s", name)
                 connection.execute(_role(name, read_secret(path), known=known))
         if not _exists(connection, "select 1 from pg_database where datname = %s", site.database.name):

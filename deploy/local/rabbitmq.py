@@ -9,6 +9,8 @@ import hashlib
 import json
 import os
 import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -133,14 +135,38 @@ def define(site: Site, config: Config, layout: Layout) -> bool:
 
 
 def tell(site: Site, layout: Layout, epmd_port: int) -> None:
-    """Have the running broker read its users again."""
-    words = ["--quiet", "--node", f"{site.name}@localhost", "import_definitions", str(_definitions_file(site, layout))]
-    done = subprocess.run(
-        [str(layout.broker_home / "sbin" / "rabbitmqctl"), *words],
-        env=os.environ | environment(site, layout, epmd_port), check=False, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    if done.returncode:
-        raise StackError(f"the broker of {site.name} does not take its users: {done.stderr.strip() or done.stdout}")
+    """Have the running broker read its users again, and forget those who are none any more."""
+    control = Control(
+        [str(layout.broker_home / "sbin" / "rabbitmqctl"), "--node", f"{site.name}@localhost"],
+        environment(site, layout, epmd_port),
+    )
+    written = _definitions_file(site, layout)
+    control.run("import_definitions", str(written))
+    for user in control.strangers(json.loads(written.read_text())):
+        control.run("delete_user", user)
+
+
+@dataclass(frozen=True)
+class Control:
+    """The program that tells a running broker what to do."""
+
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def run(self, *words: str) -> str:
+        """What it says; raises StackError with its words where it does not do it."""
+        done = subprocess.run(
+            [*self.command, "--quiet", *words],
+            env=os.environ | self.environment, check=False, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        if done.returncode:
+            raise StackError(f"rabbitmqctl {words[0]}: {done.stderr.strip() or done.stdout}")
+        return done.stdout
+
+    def strangers(self, wanted: Mapping[str, Any]) -> list[str]:
+        """The broker's users whom its definitions do not know: of sites that are none any more."""
+        known = {user["name"] for user in wanted["users"]}
+        return sorted({user["user"] for user in json.loads(self.run("list_users", "--formatter", "json"))} - known)
 
 
 def _definitions_file(site: Site, layout: Layout) -> Path:

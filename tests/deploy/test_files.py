@@ -9,7 +9,7 @@ import pytest
 
 from deploy.certificates import Authority, provide
 from deploy.host.exchange import handovers, passwords
-from deploy.host.files import files
+from deploy.host.files import SERVERS
 from deploy.local import credentials
 from deploy.local.layout import ROOT
 from sitecfg import Config, load
@@ -78,7 +78,8 @@ def test_servers_are_told_what_the_local_sites_servers_are_told(config: Config) 
     for path in passwords(config, site):
         credentials.make_password(path)
     provide(Authority(site.keys.directory.parent / "authority"), [site])
-    written = {file.path.name: file for file in files(config, site, ADDRESSES["taipei"])}
+    made = (file for files in SERVERS.values() for file in files(config, site, ADDRESSES["taipei"]))
+    written = {file.path.name: file for file in made}
     assert "wal_level = logical" in written["kuroshio.conf"].text
     assert "max_slot_wal_keep_size = 6144MB" in written["kuroshio.conf"].text
     assert "listeners.ssl.default = 192.0.2.10:5671" in written["rabbitmq.conf"].text

@@ -32,8 +32,14 @@ class Machine:
 
     def try_to(self, command: str, *, seconds: float = 120) -> Done:
         """Run a shell command there, as root."""
-        enter = ["nsenter", f"--target={self.pid}", "--all", "--root", "--wd=/"]
-        clean = ["env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"]
+        enter = ["nsenter", f"--target={self.pid}", "--all", "--root"]
+        clean = [
+            "env",
+            "-i",
+            "--chdir=/",
+            "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "LANG=C.UTF-8",
+        ]
         return subprocess.run(
             [*enter, *clean, "sh", "-euc", command], capture_output=True, text=True, timeout=seconds, check=False
         )

@@ -52,14 +52,16 @@ class Playbook:
             "ansible_become": False,
             "ansible_python_interpreter": "/usr/bin/python3",
         }
+        self.changes: list[tuple[str, str]] = []
+        """Of the last run: what was changed, and (first) where."""
         self.inventory = folder / "inventory.json"
         self.inventory.write_text(json.dumps({"kuroshio": {"hosts": hosts, "vars": told}}))
 
     def run(self, *arguments: str) -> dict[str, dict[str, int]]:
         """What it counted for each host: ok, changed, failed, …"""
-        return recap(
-            self.here(shlex.join(["ansible-playbook", "--inventory", "inventory.yml", str(PLAYBOOK), *arguments]))
-        )
+        said = self.here(shlex.join(["ansible-playbook", "--inventory", "inventory.yml", str(PLAYBOOK), *arguments]))
+        self.changes = re.findall(r"^TASK \[(.*?)\] \**\n(?:(?!TASK).*\n)*?changed: \[(.*?)\]", said, re.MULTILINE)
+        return recap(said)
 
     def here(self, command: str) -> str:
         """Run a command as an administrator types it in the checkout, with the inventory of these machines."""

@@ -41,6 +41,7 @@ def test_what_is_written_at_one_host_shows_at_the_other(hosts: dict[str, Machine
 
 def test_a_second_run_changes_nothing(hosts: dict[str, Machine], playbook: Playbook) -> None:
     counted = playbook.run()
+    assert playbook.changes == []
     assert {name: (counts["changed"], counts["failed"]) for name, counts in counted.items()} == dict.fromkeys(
         SITES, (0, 0)
     )
@@ -65,7 +66,8 @@ def test_a_program_that_is_killed_comes_back(hosts: dict[str, Machine], program:
 def test_programs_run_as_a_user_who_may_write_to_their_state_alone(hosts: dict[str, Machine]) -> None:
     host = hosts["taipei"]
     for program in PROGRAMS:
-        assert host.run(f"stat -c %U /proc/$(systemctl show --property=MainPID --value {program})") == "kuroshio\n"
+        user = "kuroshio-web\n" if program == "kuroshio-web" else "kuroshio\n"
+        assert host.run(f"stat -c %U /proc/$(systemctl show --property=MainPID --value {program})") == user
     tried = "for f in /etc/kuroshio/x /opt/kuroshio/current/x /tmp/x /var/lib/kuroshio/x; do touch $f && echo $f; done"
     properties = host.run("systemctl show kuroshio-web --property=ProtectSystem --property=NoNewPrivileges")
     assert "strict" in properties
@@ -84,7 +86,37 @@ def test_secrets_are_read_by_the_site_s_user_alone(hosts: dict[str, Machine]) ->
             " ! -name '*.pub' ! -name incarnation -printf '%m %u %f\\n'"
         )
         assert modes.count("600 kuroshio ") == len(modes.splitlines()) > 5
-        assert host.try_to("runuser -u postgres -- cat /etc/kuroshio/secrets/app").returncode != 0
+        for user, secret in (
+            ("postgres", "/etc/kuroshio/secrets/broker"),
+            ("kuroshio-web", "/etc/kuroshio/secrets/database"),
+            ("kuroshio-web", "/var/lib/kuroshio/keys/tls.pem"),
+            ("kuroshio", "/var/lib/kuroshio-web/django.key"),
+        ):
+            host.run(f"test -f {secret}")
+            assert host.try_to(f"runuser -u {user} -- cat {secret}").returncode != 0
+
+
+def test_a_user_whom_no_site_file_names_is_gone_from_the_broker(hosts: dict[str, Machine], playbook: Playbook) -> None:
+    host = hosts["taipei"]
+    host.run("rabbitmqctl --quiet add_user paris paris-was-a-site")
+    playbook.run("--limit", "taipei")
+    assert "paris" not in host.run("rabbitmqctl --quiet list_users")
+
+
+def test_a_password_is_another_once_its_file_was_removed(hosts: dict[str, Machine], playbook: Playbook) -> None:
+    """A role's, the administrator's, and that of a peer's user at the broker, which goes to the peer."""
+    taipei, us = hosts["taipei"], hosts["us"]
+    secrets = "/etc/kuroshio/secrets"
+    before = taipei.run(f"cat {secrets}/database {secrets}/database.apply {secrets}/taipei.us").split()
+    taipei.run(f"rm {secrets}/database {secrets}/database.apply {secrets}/taipei.us")
+    playbook.run()
+    after = taipei.run(f"cat {secrets}/database {secrets}/database.apply {secrets}/taipei.us").split()
+    assert not set(before) & set(after)
+    assert us.run(f"cat {secrets}/taipei.us").strip() == after[2]
+    sql(taipei, "insert into public.proof values (-1, 'after')")
+    sql(us, "insert into public.proof values (-2, 'after')")
+    for host in hosts.values():
+        until("both show both", lambda: sql(host, "select count(*) from public.proof where id < 0") == "2", 60)  # noqa: B023
 
 
 def test_the_web_node_answers_and_the_firewall_lets_in_who_may(hosts: dict[str, Machine]) -> None:
