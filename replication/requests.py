@@ -15,7 +15,7 @@ restore     have a discarded change wait again
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID, uuid4
 
 import psycopg
@@ -52,6 +52,12 @@ class Outcome(StrEnum):
     FAILED = "failed"
     """It could not be done; the detail says why."""
 
+
+Command = Literal["add-site", "add-table", "compare", "rejoin", "remove-site", "repair", "seed", "snapshot"]
+"""What commands put on record, beside what was asked for."""
+
+Ended = Literal["done", "asked", "closed", "given up", "forgotten"]
+"""How: of a site that leaves, that it wrote its last, that it is lost, that nothing is left of it here."""
 
 _COPIED = "nspname, relname, key, moment, op, origin, lsn, change, reason"
 
@@ -130,7 +136,7 @@ def ask_comparison(connection: psycopg.Connection[Any], *, by: str) -> None:
 
 
 def note(
-    connection: psycopg.Connection[Any], action: str, subject: str, *, by: str, outcome: str, why: str = ""
+    connection: psycopg.Connection[Any], action: Command, subject: str, *, by: str, outcome: Ended, why: str = ""
 ) -> None:
     """Put on record what a command did by itself."""
     connection.execute(

@@ -7,8 +7,10 @@ from replication.enlisting import Enlisting
 from replication.errors import UsageError
 from replication.initialising import initialise_site
 from replication.keys import require_home
+from replication.operators import who
 from replication.postgres import capturing
 from replication.postgres.connect import Connection, site_of
+from replication.requests import note
 from replication.sites import chosen, reach
 from replication.snapshot.joining import Joining, choose_donor, require_declared
 from replication.snapshot.rejoining import known_otherwise
@@ -32,7 +34,9 @@ def run(config: Config, options: argparse.Namespace) -> int:
         for line in Enlisting(config, sites, [new.name]).add(_tables(sites[donor.name])):
             print(line)
         had = Joining(config, sites, new, donor, options.timeout).run()
-    open_site(config, new)
+        open_site(config, new)
+        for connection in sites.values():
+            note(connection, "add-site", new.name, by=who(), outcome="done")
     print(f"{new.name}: has {had.rows:,} rows of {donor.name}, and reads the others' logs from there")
     print("  next: python -m replication wait --timeout 600, then verify")
     return 0

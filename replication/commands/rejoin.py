@@ -4,7 +4,9 @@ import argparse
 
 from replication.initialising import initialise_site
 from replication.keys import require_home
+from replication.operators import who
 from replication.postgres import closing
+from replication.requests import note
 from replication.sites import chosen, reach
 from replication.snapshot.joining import Joining, choose_donor
 from replication.snapshot.rejoining import LONGEST_TRANSACTION_US, Fault, Log, diagnose
@@ -29,6 +31,9 @@ def run(config: Config, options: argparse.Namespace) -> int:
         for fault in dict.fromkeys(faults):
             print(f"{site.name}: {fault.value}")
             rejoining.mend(fault)
+        why = "; ".join(fault.value for fault in faults)
+        for connection in reached.connections.values():
+            note(connection, "rejoin", site.name, by=who(), outcome="done", why=why)
     print("  next: python -m replication wait --timeout 600, then verify")
     return 0
 

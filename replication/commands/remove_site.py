@@ -4,7 +4,7 @@ import argparse
 
 from replication.errors import UsageError
 from replication.operators import who
-from replication.requests import note
+from replication.requests import Ended, note
 from replication.sites import Reached, chosen, reach
 from replication.snapshot import leaving
 from replication.snapshot.rejoining import Log
@@ -45,7 +45,7 @@ def _close(config: Config, options: argparse.Namespace) -> int:
     return 0
 
 
-def _note(reached: Reached, name: str, outcome: str) -> None:
+def _note(reached: Reached, name: str, outcome: Ended) -> None:
     """On record at every site that is reached, the one that leaves among them."""
     for connection in reached.connections.values():
         note(connection, "remove-site", name, by=who(), outcome=outcome)

@@ -3,8 +3,10 @@
 import argparse
 
 from replication.errors import UsageError
+from replication.operators import who
 from replication.postgres import closing
 from replication.postgres.connect import connect
+from replication.requests import note
 from replication.snapshot.bar import Bar
 from replication.snapshot.seeding import Seeding, open_site
 from sitecfg import Config, Site
@@ -23,6 +25,8 @@ def run(config: Config, options: argparse.Namespace) -> int:
         seeding.run(bar.at)
         bar.done()
     open_site(config, site)
+    with connect(site.dsn(), name="seed") as connection:
+        note(connection, "seed", options.source.name, by=who(), outcome="done")
     print(f"{site.name}: seeded from {seeding.contents.header.donor}, as it was at {seeding.contents.header.taken_at}")
     print(f"  next: python -m replication wait --timeout 600, then verify: {site.name} catches up by itself")
     return 0

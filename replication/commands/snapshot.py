@@ -2,7 +2,9 @@
 
 import argparse
 
+from replication.operators import who
 from replication.postgres.connect import connect
+from replication.requests import note
 from replication.snapshot.bar import Bar
 from replication.snapshot.taking import estimate, take
 from sitecfg import Config
@@ -13,7 +15,8 @@ def run(config: Config, options: argparse.Namespace) -> int:
     site = config.site(options.site)
     with connect(site.dsn(), name="snapshot") as connection:
         bar = Bar(f"reading {site.name}", estimate(connection))
-    rows = take(config, site, options.to, bar.at)
-    bar.done()
+        rows = take(config, site, options.to, bar.at)
+        bar.done()
+        note(connection, "snapshot", options.to.name, by=who(), outcome="done")
     print(f"{options.to}: {rows:,} rows of {site.name}, {options.to.stat().st_size:,} bytes, signed")
     return 0

@@ -5,6 +5,7 @@ import re
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from django.apps import apps
@@ -14,9 +15,11 @@ from django.urls import reverse
 
 import crm
 from crm.core.session import database
+from crm.ops import words
 from crm.ops.rows import rows_of
 from crm.ops.sealed import SEALED
 from crm.ops.spark import HEIGHT, draw_chart, draw_spark, round_up
+from replication.requests import Action, Command, Ended, Outcome
 from replication.status import Deed, LinkView, Series, Stretch, deeds
 from tests.app.conftest import LogIn
 from tests.app.kuroshio import NOW
@@ -24,6 +27,11 @@ from tests.app.make import make_customer, make_user
 from tests.app.operating import compare, hear, hear_all, park, sample_once
 
 LINK = LinkView("us", "taipei", "up", 0.4, None, 0, 0, NOW, NOW)
+
+
+def test_all_that_is_put_on_record_has_words() -> None:
+    assert {*get_args(Command), *Action} <= words.ACTIONS.keys()
+    assert {*get_args(Ended), *Outcome} <= words.OUTCOMES.keys()
 
 
 def html(client: Client, address: str, query: dict[str, str] | None = None, target: str = "") -> str:

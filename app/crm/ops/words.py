@@ -41,6 +41,11 @@ ACTIONS: Mapping[str, Promise] = {
     "compare": _("Asked to compare"),
     "repair": _("Repaired"),
     "add-table": _("Put under replication"),
+    "add-site": _("Site added"),
+    "rejoin": _("Site brought back"),
+    "remove-site": _("Site removed"),
+    "snapshot": _("Snapshot taken"),
+    "seed": _("Seeded from a snapshot"),
 }
 OUTCOMES: Mapping[str, Promise] = {
     "": _("not obeyed yet"),
@@ -52,6 +57,9 @@ OUTCOMES: Mapping[str, Promise] = {
     "failed": _("could not be done"),
     "done": _("done"),
     "asked": _("asked for"),
+    "closed": _("closed for good"),
+    "given up": _("given up as lost"),
+    "forgotten": _("forgotten by the others"),
 }
 
 

@@ -13,6 +13,12 @@ def daemons(*sites: str) -> list[str]:
     return [f"{site}-{daemon}" for site in sites for daemon in DAEMONS]
 
 
+def on_record(sites: Sites, site: str, command: str) -> bool:
+    """Does a site know that this was done?"""
+    query = "SELECT EXISTS (SELECT FROM kuroshio.request WHERE action = %s AND outcome = 'done' AND asked_by <> '')"
+    return bool(sites.value(site, query, (command,)))
+
+
 def add(sites: Sites) -> str:
     """Add the third site and start its daemons; returns what the command said."""
     added = sites.replication("add-site", ADDED)

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from deploy.local.layout import ROOT
-from tests.stack.life.growing import ADDED, add
+from tests.stack.life.growing import ADDED, add, on_record
 from tests.stack.proof.load import TABLE, load
 from tests.stack.proof.sites import Sites, until
 
@@ -27,6 +27,7 @@ def test_a_site_is_added_while_the_others_work(two_sites: Sites) -> None:
         whole.converge(TABLE)
         running.require_kept(least=150, at=whole.names)
         assert "loading us" in said
+        assert all(on_record(whole, site, "add-site") for site in whole.names)
         assert not whole.value(ADDED, "SELECT count(*) FROM kuroshio.parked")
         whole.run(ADDED, f"INSERT INTO {TABLE} (id, author) VALUES (gen_random_uuid(), 'us')")
         whole.wait_and_verify()
@@ -56,6 +57,7 @@ def test_a_snapshot_is_loaded_on_from_where_its_loading_was_killed(sites: Sites,
     sites.run("kaohsiung", f"DELETE FROM {TABLE} WHERE id IN (SELECT id FROM {TABLE} LIMIT 100)")
     done = sites.replication("seed", "--site", ADDED, "--from", file)
     assert done.returncode == 0, done.stderr
+    assert (on_record(sites, "taipei", "snapshot"), on_record(sites, ADDED, "seed")) == (True, True)
     sites.converge(TABLE)
     sites.wait_and_verify()
 

@@ -13,7 +13,7 @@ from psycopg import sql
 from deploy.local.wan.client import Lines
 from replication.keys import keep_incarnations
 from sitecfg import Site
-from tests.stack.life.growing import ADDED, OLD, daemons
+from tests.stack.life.growing import ADDED, OLD, daemons, on_record
 from tests.stack.proof.load import TABLE, columns, load
 from tests.stack.proof.sites import Sites, until
 from tests.stack.proof.test_broker_loss import damage_and_kill, wipe
@@ -26,6 +26,7 @@ FENCED = "SELECT state = 'fenced' AND reason LIKE '%rejoin us%' FROM kuroshio.ca
 def rejoin(sites: Sites) -> str:
     done = sites.replication("rejoin", ADDED, "--timeout", "180", seconds=400)
     assert done.returncode == 0, done.stdout + done.stderr + sites.logs()
+    assert all(on_record(sites, site, "rejoin") for site in sites.names)
     return done.stdout
 
 
