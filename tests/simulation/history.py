@@ -95,7 +95,10 @@ class History:
 
     def deliver(self) -> None:
         """A few messages of one log arrive at one site."""
-        reader, origin = self.dice.sample(self.nodes, 2)
+        self.deliver_to(*self.dice.sample(self.nodes, 2))
+
+    def deliver_to(self, reader: Node, origin: Node) -> None:
+        """The same at this site, of this one's."""
         if (origin.name, reader.name) not in self.cut:
             for message in reader.unread(origin)[: self.dice.randint(1, BATCH)]:
                 reader.apply(origin, message)
@@ -126,7 +129,10 @@ class History:
 
     def keep_house(self) -> None:
         """A site tries again what waits, settles, claims, collects: any of them, at any time."""
-        node = self.dice.choice(self.nodes)
+        self.keep_house_at(self.dice.choice(self.nodes))
+
+    def keep_house_at(self, node: Node) -> None:
+        """The same at this site."""
         for chore in (node.retry, node.settle, node.claim, node.collect):
             if self.dice.random() < 0.6:
                 chore()

@@ -4,9 +4,6 @@ from dataclasses import replace
 from itertools import permutations
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from replication.core.merge import Row
 from replication.core.rules import CELL_RULES
@@ -166,39 +163,3 @@ def diverges(seed: int, twin: type[Node], history: type[History] = History) -> b
 def test_a_fault_in_the_sites_is_found(twin: type[Node], first: int) -> None:
     """From the first seed on where that does not take long."""
     assert any(diverges(seed, twin) for seed in range(first, 3000))
-
-
-class Sites(RuleBasedStateMachine):
-    """The same steps, chosen and shrunk by Hypothesis."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.history = History(0)
-
-    @rule(seed=st.integers(0, 2**32))
-    def write(self, seed: int) -> None:
-        self._with(seed).write()
-
-    @rule(seed=st.integers(0, 2**32))
-    def deliver(self, seed: int) -> None:
-        self._with(seed).deliver()
-
-    @rule(seed=st.integers(0, 2**32))
-    def keep_house(self, seed: int) -> None:
-        self._with(seed).keep_house()
-
-    @rule(seed=st.integers(0, 2**32))
-    def cut_or_heal(self, seed: int) -> None:
-        self._with(seed).cut_or_heal()
-
-    def _with(self, seed: int) -> History:
-        self.history.clock_us += 1000
-        self.history.dice.seed(seed)
-        return self.history
-
-    def teardown(self) -> None:
-        self.history.come_together()
-
-
-TestSites = Sites.TestCase
-TestSites.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)

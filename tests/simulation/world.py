@@ -8,7 +8,8 @@ Columns that sites get on different days: `tests/simulation/test_schemas.py`.
 
 What is not: the races inside one database (`tests/stack/proof/test_races.py`), large transactions in parts
 (`tests/simulation/large.py`), foreign and unique keys, a lost log and its rebuilding
-(`tests/stack/proof/test_broker_loss.py`). Sites that are seeded again or restored: `lives.py`.
+(`tests/stack/proof/test_broker_loss.py`). Sites that are seeded again or restored: `lives.py`; programs that die at any
+step: `crashes.py`, which plays all of it, by seed and as Hypothesis chooses.
 """
 
 from collections.abc import Mapping, Sequence
