@@ -72,7 +72,7 @@ def save_place(connection: Connection, header: Header, stream: str, offset: int,
         " excluded.incarnation,"
         " lsn = excluded.lsn, xid = CASE excluded.xid WHEN 0 THEN p.xid ELSE excluded.xid END,"
         " commit_time = coalesce(excluded.commit_time, p.commit_time), published_at = excluded.published_at,"
-        " complete_at = coalesce(excluded.complete_at, p.complete_at),"
+        " complete_at = greatest(excluded.complete_at, p.complete_at),"
         " changes = greatest(p.changes, excluded.changes), stream = excluded.stream, stream_offset ="
         " excluded.stream_offset,"
         " rules = excluded.rules, rules_from = CASE p.rules WHEN excluded.rules THEN p.rules_from ELSE p.lsn END",

@@ -105,6 +105,6 @@ def follow(connection: Connection, own: Identity, lsn: int) -> None:
     """At a peer: read this site's log from its new beginning. All that was before is here, or comes otherwise."""
     connection.execute(
         "UPDATE kuroshio.position SET incarnation = %s, lsn = '0/0'::pg_lsn + %s::numeric, xid = 0,"
-        " published_at = NULL, stream = '', stream_offset = 0 WHERE origin = %s",
+        " published_at = NULL, complete_at = NULL, stream = '', stream_offset = 0 WHERE origin = %s",
         (own.incarnation, lsn, own.name),
     )

@@ -6,6 +6,7 @@ What a site that does not answer has applied is known from the others' records o
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from math import inf
 from typing import Any
 
 from replication.postgres.connect import Connection
@@ -121,7 +122,8 @@ def _link(facts: Mapping[str, Facts], origin: str, reader: str) -> LinkView:
     heard = [one.link(origin, reader) for one in facts.values() if (origin, reader) in one.words]
     if not heard:
         return judge.unheard(origin, reader)
-    return replace(min(heard, key=lambda link: link.known_seconds or 0.0), state="unknown")
+    newest = min(heard, key=lambda link: inf if link.known_seconds is None else link.known_seconds)
+    return replace(newest, state="unknown")
 
 
 def _head(facts: Mapping[str, Facts], origin: str, reader: Facts) -> Head:

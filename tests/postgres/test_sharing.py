@@ -180,8 +180,8 @@ def test_what_is_said_of_an_origin_is_up_to_when_all_is_applied_and_not_when_it_
     """Idle since 100, and heard of at 900; then there is more than what the next one says."""
     said: list[tuple[Kind, int, int, int, bool]] = [
         ("changes", 10, 100, 110, False),
-        ("heartbeat", 20, 0, 900, True),
-        ("heartbeat", 30, 0, 950, False),
+        ("heartbeat", 20, 100, 900, True),
+        ("heartbeat", 30, 100, 950, False),
     ]
     for kind, lsn, commit, published, complete in said:
         header = Header("beta", "token", kind, to_lsn=lsn, last_commit_us=commit, published_us=published)
