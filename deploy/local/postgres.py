@@ -55,6 +55,9 @@ track_commit_timestamp = on
 shared_preload_libraries = 'pglogical'
 {output_plugins}# Above the bound at which capture lets the broker's confirm do: the slot is never given up before that.
 max_slot_wal_keep_size = {keep_mb}MB
+# A value that is refused stands in the detail, and in the statement: neither belongs in a log.
+log_error_verbosity = terse
+log_min_error_statement = panic
 """
 
 LEAST_KEPT_MB = 64

@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pika
+import psycopg
 import pytest
 from cryptography import x509
 from pika.exceptions import AMQPError
@@ -112,6 +113,23 @@ def table(sites: Sites) -> str:
     sites.everywhere(f"CREATE TABLE IF NOT EXISTS {name} (id int PRIMARY KEY, note text)")
     sites.add_tables(name)
     return name
+
+
+def test_a_value_that_is_refused_is_in_no_log(sites: Sites, table: str) -> None:
+    """Refused to a person at one site; and at the other to apply, which puts it aside and tries again."""
+    sites.run(THERE, f"ALTER TABLE {table} ADD CONSTRAINT short CHECK (note NOT LIKE 'CANARY%')")
+    sites.run(HERE, f"INSERT INTO {table} VALUES (-1, 'CANARY')")
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        sites.run(HERE, f"INSERT INTO {table} VALUES (-1, 'CANARY')")
+    waits = "SELECT count(*) FROM kuroshio.parked WHERE reason = 'refused'"
+    until("it is set aside there", lambda: sites.value(THERE, waits) == 1, explain=sites.logs)
+    logs = {path: path.read_text() for path in sites.stack.layout.state.glob("*/log/*")}
+    assert any("duplicate key" in text for text in logs.values()), "what was refused is told"
+    assert [path for path, text in logs.items() if "CANARY" in text] == []
+    sites.run(HERE, f"UPDATE {table} SET note = 'mended' WHERE id = -1")
+    sites.run(THERE, f"ALTER TABLE {table} DROP CONSTRAINT short")
+    sites.converge(table)
+    until("nothing waits", lambda: sites.value(THERE, waits) == 0, explain=sites.logs)
 
 
 def test_certificates_are_renewed_without_a_stop(sites: Sites, table: str) -> None:
