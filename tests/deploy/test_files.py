@@ -1,11 +1,13 @@
 """What needs no machine to be checked: the playbook's and the compose file's form, and what follows from site files."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from deploy.certificates import Authority, provide
 from deploy.host.exchange import handovers, passwords
@@ -47,6 +49,15 @@ def test_ansible_lint_finds_nothing_in_the_playbook() -> None:
 
 def test_the_compose_file_holds_to_the_schema_of_compose_files() -> None:
     run(BIN / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", DEPLOY / "compose" / "compose.yaml")
+
+
+def test_the_containers_run_what_a_host_runs() -> None:
+    services = yaml.safe_load((DEPLOY / "compose" / "compose.yaml").read_text())["services"]
+    commands = {" ".join(service["command"][1:3]) for service in services.values()}
+    units = (unit.read_text() for unit in (DEPLOY / "systemd").glob("kuroshio-*.service"))
+    asked = {" ".join(re.findall(r"ExecStart=\S+ -m (\S+) (\S+)", unit)[0]) for unit in units}
+    assert asked
+    assert asked <= commands
 
 
 @pytest.mark.parametrize("script", sorted(DEPLOY.rglob("*.sh")), ids=lambda path: path.name)
