@@ -40,6 +40,12 @@ def await_stream(broker: "PrivateBroker", stream: str) -> None:
     wait_for(there, f"{stream} to be served again")
 
 
+def _stands_still(group: int) -> bool:
+    """Have all threads of the group's first process, the server, stopped? On a busy machine that takes a moment."""
+    fields = [path.read_text().rpartition(")")[2].split() for path in Path("/proc").glob(f"{group}/task/*/stat")]
+    return bool(fields) and all(state == "T" for state, *_ in fields)
+
+
 class PrivateBroker:
     """One broker whose data lies in `folder`; it can be killed and started over the same data."""
 
@@ -79,11 +85,13 @@ class PrivateBroker:
     def frozen(self) -> Iterator[None]:
         """Let the broker neither answer nor close anything for a while."""
         assert self._server is not None
-        os.killpg(self._server.pid, signal.SIGSTOP)
+        group = self._server.pid
+        os.killpg(group, signal.SIGSTOP)
+        wait_for(lambda: _stands_still(group), "every thread of the broker to stop")  # until then it may answer
         try:
             yield
         finally:
-            os.killpg(self._server.pid, signal.SIGCONT)
+            os.killpg(group, signal.SIGCONT)
 
     def end(self) -> None:
         if self._server is not None:
